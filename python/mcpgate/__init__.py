@@ -1,0 +1,1 @@
+"""mcpgate: the gateway between AI agents and Model Context Protocol servers."""

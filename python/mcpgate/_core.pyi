@@ -1,0 +1,191 @@
+"""The contract with the Rust core. Times are CLOCK_MONOTONIC nanoseconds unless a name says wall."""
+
+from typing import final
+
+__all__ = [
+    "Address",
+    "Caller",
+    "Gate",
+    "Head",
+    "LineCutter",
+    "SnapshotError",
+    "SseCutter",
+    "Swap",
+    "Ticket",
+    "Verdict",
+    "reasons",
+]
+
+class SnapshotError(ValueError):
+    """A snapshot document that cannot be judged by; `problems` lists all of its faults."""
+
+    problems: list[str]
+
+@final
+class Caller:
+    """Principal, session and revision; made once per session or token, never per message."""
+
+    @property
+    def principal(self) -> str: ...
+    @property
+    def revision(self) -> str:
+        """The revision of the session; empty before `initialize`."""
+    @property
+    def modern(self) -> bool: ...
+    @property
+    def session(self) -> str:
+        """32 hex digits that name the session in logs and events; empty without one."""
+
+@final
+class Head:
+    """The mirrored MCP headers of one HTTP request; None where absent.
+
+    `params` holds the Mcp-Param headers as lines `name: value`, names in lower case without prefix.
+    """
+
+    def __new__(
+        cls,
+        version: str | None,
+        method: str | None,
+        name: str | None,
+        params: str | None,
+        duplicate: bool,
+    ) -> Head: ...
+
+@final
+class Ticket:
+    """What an open exchange holds in the gate; ended by exactly one `close`."""
+
+    @property
+    def upstream_id(self) -> int: ...
+    @property
+    def server(self) -> str: ...
+    @property
+    def deadline_ns(self) -> int: ...
+    @property
+    def client_id(self) -> bytes: ...
+
+@final
+class Verdict:
+    """The gate's answer on one message."""
+
+    @property
+    def outcome(self) -> int:
+        """0 forward, 1 answer, 2 refuse."""
+    @property
+    def body(self) -> bytes:
+        """For the server (forward) or the client; empty when there is nothing to send."""
+    @property
+    def status(self) -> int:
+        """HTTP status of an answer or refusal."""
+    @property
+    def ticket(self) -> Ticket | None: ...
+    @property
+    def server(self) -> str: ...
+    @property
+    def head(self) -> bytes:
+        """Mirrored header lines for a modern HTTP server, each ending in CRLF."""
+    @property
+    def session(self) -> str:
+        """The sealed id of the session that this answer to `initialize` opens."""
+    @property
+    def streams(self) -> int:
+        """For `subscriptions/listen`: 8, plus 1 tools, 2 prompts, 4 resources; 0 for anything else."""
+    @property
+    def subscription(self) -> bytes:
+        """The raw JSON id of the listen request."""
+    @property
+    def cancels(self) -> bytes:
+        """The raw JSON id that a notifications/cancelled names."""
+    @property
+    def final(self) -> bool:
+        """Whether a reviewed message is the last of its exchange."""
+    @property
+    def reason(self) -> str: ...
+    @property
+    def event(self) -> str: ...
+    @property
+    def retryable(self) -> bool: ...
+
+@final
+class Address:
+    """Whose a message from a server is.
+
+    Kinds: 0 unreadable, 1 reply, 2 progress, 3 notice, 4 request.
+    `id` is the upstream id (-1 when it is not one of ours) or, for a notice, the bits of the
+    lists that changed, 8 for a log message, 0 for anything else. `body` answers a request.
+    """
+
+    @property
+    def kind(self) -> int: ...
+    @property
+    def id(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
+
+@final
+class Swap:
+    """What a swap changed."""
+
+    @property
+    def generation(self) -> int: ...
+    @property
+    def changed(self) -> int: ...
+    @property
+    def problems(self) -> list[str]: ...
+    @property
+    def tools(self) -> int: ...
+    @property
+    def prompts(self) -> int: ...
+    @property
+    def resources(self) -> int: ...
+    @property
+    def templates(self) -> int: ...
+
+@final
+class Gate:
+    """The judge: reads each message once against the current snapshot."""
+
+    def __new__(cls, key: bytes, previous: bytes | None, seed: bytes, node: str) -> Gate: ...
+    def swap(self, document: bytes) -> Swap:
+        """Build a snapshot and make it current; raise SnapshotError and keep the old one."""
+    def catalog(self) -> bytes:
+        """Return the current entries for an operator: JSON list of kind, name, server, own, title, description."""
+    def align(self, wall_ns: int, now: int) -> None:
+        """Tie the monotonic clock to the wall clock for the times in events."""
+    def find_caller(self, session_id: str, principal: str, now: int) -> Caller | None: ...
+    def end_session(self, session_id: str, principal: str, now: int) -> bool: ...
+    def new_caller(self, principal: str, modern: bool) -> Caller: ...
+    def inspect(self, raw: bytes, caller: Caller, head: Head | None, now: int) -> Verdict: ...
+    def review(self, raw: bytes, ticket: Ticket, now: int) -> Verdict: ...
+    def fail(self, ticket: Ticket, reason: str, now: int) -> Verdict: ...
+    def refuse(self, reason: str, principal: str, now: int) -> Verdict: ...
+    def cancel(self, ticket: Ticket) -> bytes: ...
+    def close(self, ticket: Ticket, outcome: int, now: int) -> bool: ...
+    def drain(self) -> bytes: ...
+    def issue_id(self) -> int: ...
+    def address(self, raw: bytes) -> Address: ...
+
+@final
+class SseCutter:
+    """Cut a text/event-stream into the data of its events, whatever the chunks."""
+
+    def __new__(cls, limit_bytes: int) -> SseCutter: ...
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the data of each event completed by `chunk`; raise ValueError over the limit."""
+    @property
+    def last_id(self) -> str: ...
+    @property
+    def retry_ms(self) -> int: ...
+
+@final
+class LineCutter:
+    """Cut a byte stream into lines; an over-long line is skipped to its end and counted."""
+
+    def __new__(cls, limit_bytes: int) -> LineCutter: ...
+    def feed(self, chunk: bytes) -> list[bytes]: ...
+    @property
+    def overlong(self) -> int: ...
+
+def reasons() -> list[tuple[str, int, int, str, bool, str]]:
+    """List every reason: name, JSON-RPC code, HTTP status, side, retryable, text."""

@@ -1,0 +1,122 @@
+//! Answers that the gate holds ready: handshake, ping, lists, discovery, listen.
+
+use crate::inspect::Case;
+use crate::json::{Doc, Node, NodeKind};
+use crate::message::Message;
+use crate::refusal::Refusal;
+use crate::revision::{Method, Revision};
+use crate::seal;
+use crate::snapshot::Kind;
+use crate::verdict::{LISTEN, Outcome, Reason, Verdict};
+
+/// Lists that a listen request may follow: its key and its bit.
+const FOLLOWED: [(&str, u8); 3] =
+    [("toolsListChanged", 1), ("promptsListChanged", 2), ("resourcesListChanged", 4)];
+
+type Judged = Result<Verdict, Refusal>;
+
+impl Case<'_> {
+    pub(crate) fn answer(&self, message: &Message<'_>, method: Method) -> Judged {
+        match method {
+            Method::Initialize => self.initialize(message),
+            Method::Discover => Ok(self.result(message, self.snapshot.discover_result())),
+            Method::ToolsList => self.list(message, Kind::Tool),
+            Method::PromptsList => self.list(message, Kind::Prompt),
+            Method::ResourcesList => self.list(message, Kind::Resource),
+            Method::TemplatesList => self.list(message, Kind::Template),
+            Method::Listen => self.listen(message),
+            _ => Ok(self.result(message, "{}")),
+        }
+    }
+
+    /// A reply with this result.
+    pub(crate) fn result(&self, message: &Message<'_>, result: &str) -> Verdict {
+        let id = message.raw_id();
+        let mut body = Vec::with_capacity(result.len().saturating_add(id.len()).saturating_add(40));
+        body.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+        body.extend_from_slice(id);
+        body.extend_from_slice(b",\"result\":");
+        body.extend_from_slice(result.as_bytes());
+        body.push(b'}');
+        Verdict::new(Outcome::Answer, body, 200, self.event.clone())
+    }
+
+    fn initialize(&self, message: &Message<'_>) -> Judged {
+        let refuse = |text: &str| Err(Refusal::with(Reason::Params, message.raw_id(), text));
+        let Some(asked) = message.text_param("protocolVersion") else {
+            return refuse("protocolVersion must be a string.");
+        };
+        if !message.param("capabilities").is_some_and(|node| message.doc.is_object(node)) {
+            return refuse("capabilities must be an object.");
+        }
+        let asked = Revision::parse(&message.doc.text(asked));
+        let revision = asked.filter(|revision| !revision.is_modern()).unwrap_or(Revision::LEGACY);
+        let mut verdict = self.result(message, &self.snapshot.initialize_result(revision.name()));
+        let wall = self.gate.wall(self.now);
+        verdict.session = self.gate.callers.open_session(&self.caller.principal, revision, wall);
+        Ok(verdict)
+    }
+
+    fn list(&self, message: &Message<'_>, kind: Kind) -> Judged {
+        let pages = self.snapshot.pages(kind);
+        let binding = [kind as u8];
+        let sealer = self.gate.callers.sealer();
+        let index = match message.param("cursor") {
+            None => 0,
+            Some(node) => {
+                let cursor = message.doc.text(node);
+                let place = sealer.open(seal::Kind::Cursor, &binding, &cursor);
+                let place = place.as_deref().and_then(|bytes| bytes.strip_prefix(&pages.digest));
+                match place.and_then(|bytes| bytes.first_chunk::<4>()) {
+                    Some(bytes) => u32::from_le_bytes(*bytes),
+                    None => return Err(Refusal::new(Reason::Cursor, message.raw_id())),
+                }
+            }
+        };
+        let number = usize::try_from(index).unwrap_or(usize::MAX);
+        let Some(page) = pages.page(number, self.caller.modern) else {
+            return Err(Refusal::new(Reason::Cursor, message.raw_id()));
+        };
+        let mut result = String::with_capacity(page.head.len().saturating_add(300));
+        result.push_str(page.head);
+        if page.has_next {
+            let mut place = pages.digest.to_vec();
+            place.extend_from_slice(&index.saturating_add(1).to_le_bytes());
+            let cursor = sealer.seal(seal::Kind::Cursor, &binding, &place);
+            result.push_str(",\"nextCursor\":\"");
+            result.push_str(&cursor);
+            result.push('"');
+        }
+        result.push_str(page.tail);
+        Ok(self.result(message, &result))
+    }
+
+    fn listen(&self, message: &Message<'_>) -> Judged {
+        let wanted = message.param("notifications").filter(|node| message.doc.is_object(*node));
+        let Some(wanted) = wanted else {
+            let text = "notifications must be an object.";
+            return Err(Refusal::with(Reason::Params, message.raw_id(), text));
+        };
+        let mut streams = LISTEN;
+        let mut honoured = Vec::new();
+        for (key, bit) in FOLLOWED {
+            if is_true(&message.doc, wanted, key) {
+                streams |= bit;
+                honoured.push(format!("\"{key}\":true"));
+            }
+        }
+        let body = format!(
+            "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/subscriptions/acknowledged\",\"params\":{{\"notifications\":{{{}}},\"_meta\":{{\"io.modelcontextprotocol/subscriptionId\":{}}}}}}}",
+            honoured.join(","),
+            String::from_utf8_lossy(message.raw_id())
+        );
+        let mut verdict = Verdict::new(Outcome::Answer, body.into_bytes(), 200, self.event.clone());
+        verdict.streams = streams;
+        verdict.subscription = message.raw_id().to_vec();
+        Ok(verdict)
+    }
+}
+
+fn is_true(doc: &Doc<'_>, object: Node, key: &str) -> bool {
+    doc.get(object, key).is_some_and(|node| doc.kind(node) == NodeKind::True)
+}

@@ -1,0 +1,262 @@
+//! A message on its way to a server: entry found, span edits made, ticket issued.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::caller::hex;
+use crate::inspect::Case;
+use crate::json::{Doc, Node};
+use crate::message::Message;
+use crate::mirror::{differing, lines};
+use crate::refusal::Refusal;
+use crate::revision::{Method, Revision};
+use crate::rewrite::{Edits, decimal, push_string, string};
+use crate::snapshot::{Entry, Server, Snapshot};
+use crate::ticket::{Tally, Ticket};
+use crate::verdict::{Outcome, Reason, Verdict};
+
+/// `_meta` keys that belong to one hop only.
+const HOP_PREFIX: &str = "io.modelcontextprotocol/";
+const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+/// What the gateway says of itself to a modern server.
+const STAMP: &str = concat!(
+    "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",",
+    "\"io.modelcontextprotocol/clientCapabilities\":{},",
+    "\"io.modelcontextprotocol/clientInfo\":{\"name\":\"mcpgate\",\"version\":\"",
+    env!("CARGO_PKG_VERSION"),
+    "\"}"
+);
+
+/// Where a message goes and under which name.
+struct Target<'s> {
+    entry: &'s Entry,
+    server: &'s Arc<Server>,
+    /// The node that holds the exposed name or URI.
+    node: Node,
+    /// What the server calls it.
+    own: Cow<'s, str>,
+}
+
+impl Case<'_> {
+    pub(crate) fn forward(
+        &mut self,
+        message: &Message<'_>,
+        method: Method,
+    ) -> Result<Verdict, Refusal> {
+        let snapshot = Arc::clone(&self.snapshot);
+        let target = self.resolve(&snapshot, message, method)?;
+        let arguments = message.param("arguments");
+        self.check_params(message, method, &target, arguments)?;
+        self.note.server.push_str(&target.server.name);
+        self.note.entry.push_str(&target.own);
+        if method == Method::Complete && !target.server.completions {
+            return Ok(self.result(message, empty_completion(self.caller.modern)));
+        }
+        if let Some(node) = arguments {
+            self.note.arguments_sha256 = hex(&Sha256::digest(message.doc.raw(node)));
+        }
+        let ticket = self.ticket(message, method, target.server);
+        let body = rewritten(message, &target, &ticket);
+        let mut verdict = Verdict::new(Outcome::Forward, body, 200, self.event.clone());
+        if target.server.modern && target.server.http {
+            let name = (method != Method::Complete).then_some(&*target.own);
+            verdict.head = lines(method.name(), name, Some(target.entry), &message.doc, arguments);
+        }
+        verdict.ticket = Some(Arc::new(ticket));
+        verdict.last = false;
+        Ok(verdict)
+    }
+
+    /// Look the entry up by what the client calls it.
+    fn resolve<'s>(
+        &mut self,
+        snapshot: &'s Snapshot,
+        message: &Message<'_>,
+        method: Method,
+    ) -> Result<Target<'s>, Refusal> {
+        let (node, kind) = named(message, method)?;
+        let exposed = message.doc.text(node);
+        self.note.exposed.push_str(&exposed);
+        let found = match kind {
+            Reason::UnknownTool => snapshot.tool(&exposed).map(own_name),
+            Reason::UnknownPrompt => snapshot.prompt(&exposed).map(own_name),
+            _ => snapshot.resource(&exposed),
+        };
+        let template = || {
+            let entry = (method == Method::Complete).then(|| snapshot.template(&exposed))??;
+            Some(own_name(entry))
+        };
+        let found = if kind == Reason::UnknownResource { template().or(found) } else { found };
+        let placed =
+            found.and_then(|(entry, own)| Some((entry, own, snapshot.server(entry.server)?)));
+        let Some((entry, own, server)) = placed else {
+            let mut refusal = Refusal::with(kind, message.raw_id(), cut(&exposed));
+            if kind == Reason::UnknownResource {
+                let uri = String::from_utf8(string(&exposed)).unwrap_or_default();
+                refusal.data = format!(",\"uri\":{uri}");
+            }
+            return Err(refusal);
+        };
+        Ok(Target { entry, server, node, own })
+    }
+
+    fn check_params(
+        &self,
+        message: &Message<'_>,
+        method: Method,
+        target: &Target<'_>,
+        arguments: Option<Node>,
+    ) -> Result<(), Refusal> {
+        let id = message.raw_id();
+        if self.caller.modern
+            && method == Method::ToolsCall
+            && let Some(head) = self.head
+            && let Some(name) = differing(target.entry, head, &message.doc, arguments)
+        {
+            let text = format!("Mcp-Param-{name} is missing or differs from the argument.");
+            return Err(Refusal::with(Reason::HeaderMismatch, id, text));
+        }
+        if matches!(method, Method::ToolsCall | Method::PromptsGet)
+            && arguments.is_some_and(|node| !message.doc.is_object(node))
+        {
+            return Err(Refusal::with(Reason::Params, id, "arguments must be an object."));
+        }
+        if message.param("_meta").is_some() && message.meta().is_none() {
+            return Err(Refusal::with(Reason::Params, id, "_meta must be an object."));
+        }
+        if message.param("requestState").is_some() || message.param("inputResponses").is_some() {
+            return Err(Refusal::with(Reason::Params, id, "This gateway issued no requestState."));
+        }
+        if message.param("task").is_some() {
+            return Err(Refusal::with(Reason::Capability, id, "Tasks are not offered."));
+        }
+        Ok(())
+    }
+
+    fn ticket(&self, message: &Message<'_>, method: Method, server: &Arc<Server>) -> Ticket {
+        let token = message.meta_value("progressToken");
+        let deadline_ns = i64::try_from(server.deadline_ns).unwrap_or(i64::MAX);
+        Ticket {
+            event: self.event.clone(),
+            client_id: message.raw_id().to_vec(),
+            upstream_id: self.gate.issue_id(),
+            token: token.map(|node| message.doc.raw(node).to_vec()),
+            revision: self.caller.revision.unwrap_or(Revision::LEGACY),
+            wants_log: !self.caller.modern || message.meta_value(LOG_LEVEL).is_some(),
+            method,
+            server: Arc::clone(server),
+            snapshot: Arc::clone(&self.snapshot),
+            started_ns: self.now,
+            deadline_ns: self.now.saturating_add(deadline_ns),
+            tally: Tally::default(),
+        }
+    }
+}
+
+fn own_name(entry: &Entry) -> (&Entry, Cow<'_, str>) {
+    (entry, Cow::Borrowed(&*entry.own))
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(128).collect()
+}
+
+/// The node that names the entry, and how its absence from the catalog is called.
+fn named(message: &Message<'_>, method: Method) -> Result<(Node, Reason), Refusal> {
+    let missing = |key: &str| {
+        Refusal::with(Reason::Params, message.raw_id(), format!("{key} must be a string."))
+    };
+    match method {
+        Method::ToolsCall => {
+            Ok((message.text_param("name").ok_or_else(|| missing("name"))?, Reason::UnknownTool))
+        }
+        Method::PromptsGet => {
+            Ok((message.text_param("name").ok_or_else(|| missing("name"))?, Reason::UnknownPrompt))
+        }
+        Method::ResourcesRead => {
+            Ok((message.text_param("uri").ok_or_else(|| missing("uri"))?, Reason::UnknownResource))
+        }
+        _ => reference(message)
+            .ok_or_else(|| missing("ref.name (ref/prompt) or ref.uri (ref/resource)")),
+    }
+}
+
+fn reference(message: &Message<'_>) -> Option<(Node, Reason)> {
+    let doc = &message.doc;
+    let reference = message.param("ref")?;
+    let (key, reason) = match &*doc.text(doc.get(reference, "type")?) {
+        "ref/prompt" => ("name", Reason::UnknownPrompt),
+        "ref/resource" => ("uri", Reason::UnknownResource),
+        _ => return None,
+    };
+    let node = doc.get(reference, key).filter(|node| doc.is_string(*node))?;
+    Some((node, reason))
+}
+
+const fn empty_completion(modern: bool) -> &'static str {
+    if modern {
+        r#"{"completion":{"values":[],"total":0,"hasMore":false},"resultType":"complete"}"#
+    } else {
+        r#"{"completion":{"values":[],"total":0,"hasMore":false}}"#
+    }
+}
+
+/// The message as the server gets it.
+fn rewritten(message: &Message<'_>, target: &Target<'_>, ticket: &Ticket) -> Vec<u8> {
+    let doc = &message.doc;
+    let mut edits = Edits::new(doc.bytes());
+    if let Some(id) = message.id {
+        edits.replace(doc.span(id), decimal(ticket.upstream_id));
+    }
+    if doc.text(target.node) != target.own {
+        edits.replace(doc.span(target.node), string(&target.own));
+    }
+    let modern = target.server.modern;
+    match (message.meta(), message.params) {
+        (Some(meta), _) if modern || needs_edit(doc, meta) => {
+            edits.replace(doc.span(meta), restamped(doc, meta, ticket, modern));
+        }
+        (None, Some(params)) if modern => {
+            edits.insert_first(&doc.span(params), format!("\"_meta\":{{{STAMP}}},").into_bytes());
+        }
+        _ => {}
+    }
+    edits.apply()
+}
+
+fn is_hop_key(doc: &Doc<'_>, key: Node) -> bool {
+    doc.text(key).starts_with(HOP_PREFIX)
+}
+
+fn needs_edit(doc: &Doc<'_>, meta: Node) -> bool {
+    doc.entries(meta).any(|(key, _)| doc.is_key(key, "progressToken") || is_hop_key(doc, key))
+}
+
+/// `_meta` for the server: our stamp, then every member that is not of one hop, as it was written.
+fn restamped(doc: &Doc<'_>, meta: Node, ticket: &Ticket, modern: bool) -> Vec<u8> {
+    let mut out = vec![b'{'];
+    if modern {
+        out.extend_from_slice(STAMP.as_bytes());
+    }
+    for (key, value) in doc.entries(meta) {
+        if is_hop_key(doc, key) && !(modern && ticket.wants_log && doc.is_key(key, LOG_LEVEL)) {
+            continue;
+        }
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        if doc.is_key(key, "progressToken") {
+            push_string(&mut out, "progressToken");
+            out.push(b':');
+            out.extend_from_slice(&decimal(ticket.upstream_id));
+        } else {
+            out.extend_from_slice(doc.raw(key));
+            out.push(b':');
+            out.extend_from_slice(doc.raw(value));
+        }
+    }
+    out.push(b'}');
+    out
+}

@@ -1,0 +1,55 @@
+//! The gate of mcpgate: reads each MCP message once, judges it and edits it on byte spans.
+//!
+//! Bottom to top: `scan` and `json` (strict reading to a tape), `message` (the JSON-RPC envelope),
+//! `revision` (methods), `rewrite` (span edits), `mirror` (mirrored headers), `seal` (ids that
+//! leave and come back), `event` (records); `document`, `names`, `templates`, `pages`, `snapshot`
+//! (what is judged by); `caller`, `ticket`, `verdict`, `refusal` (what is held and said);
+//! `gate` with `inspect`, `answer`, `forward`, `review`, `address` (the judge). `sse` and `lines`
+//! cut streams into messages. Nothing here does I/O or reads a clock; only `py` names pyo3.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a test that fails should say so at once"
+    )
+)]
+
+pub mod address;
+mod answer;
+pub mod caller;
+mod catalog;
+pub mod document;
+mod entries;
+pub mod event;
+mod forward;
+pub mod gate;
+mod handshake;
+mod inspect;
+pub mod json;
+pub mod lines;
+pub mod message;
+pub mod mirror;
+pub mod names;
+pub mod pages;
+mod params;
+pub mod refusal;
+pub mod review;
+pub mod revision;
+pub mod rewrite;
+mod scan;
+pub mod seal;
+mod server;
+pub mod snapshot;
+pub mod sse;
+pub mod templates;
+pub mod ticket;
+mod uris;
+pub mod verdict;
+
+#[cfg(feature = "python")]
+mod py;

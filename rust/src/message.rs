@@ -1,0 +1,154 @@
+//! One JSON-RPC object: kind, id, method and params as nodes of its tape.
+
+use std::borrow::Cow;
+
+use crate::json::{Doc, Fault, Node, NodeKind, Tape};
+
+/// The longest request id, quotes included.
+const ID_BYTES: usize = 256;
+/// The longest method name.
+const METHOD_BYTES: usize = 256;
+
+/// What a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Wants a reply.
+    Request,
+    /// Wants none.
+    Notification,
+    /// Is a reply.
+    Reply,
+}
+
+/// A message read once.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// The nodes.
+    pub doc: Doc<'a>,
+    /// What it is.
+    pub kind: Kind,
+    /// The request id.
+    pub id: Option<Node>,
+    /// The method of a request or notification; empty for a reply.
+    pub method: Cow<'a, str>,
+    /// The params.
+    pub params: Option<Node>,
+    /// The result of a reply.
+    pub result: Option<Node>,
+    /// The error of a reply.
+    pub error: Option<Node>,
+}
+
+/// Why bytes are not a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// Not one acceptable JSON value.
+    Json(Fault),
+    /// An array of messages.
+    Batch,
+    /// Not JSON-RPC 2.0; the raw id, if it has a usable one, and what is wrong.
+    Shape(Option<Vec<u8>>, &'static str),
+}
+
+/// Read one message.
+///
+/// # Errors
+/// [`Unread`] says what is wrong with it.
+pub fn read<'a>(tape: &'a mut Tape, raw: &'a [u8], depth: usize) -> Result<Message<'a>, Unread> {
+    let doc = tape.scan(raw, depth).map_err(Unread::Json)?;
+    let root = doc.root();
+    match doc.kind(root) {
+        NodeKind::Object => envelope(doc, root),
+        NodeKind::Array => Err(Unread::Batch),
+        _ => Err(Unread::Shape(None, "the message is not an object")),
+    }
+}
+
+fn envelope(doc: Doc<'_>, root: Node) -> Result<Message<'_>, Unread> {
+    let (mut version, mut id, mut method, mut params) = (None, None, None, None);
+    let (mut result, mut error) = (None, None);
+    let mut escaped = false;
+    for (key, value) in doc.entries(root) {
+        escaped |= doc.kind(key) == NodeKind::Escaped;
+        match doc.raw(key) {
+            b"\"jsonrpc\"" => version = Some(value),
+            b"\"id\"" => id = Some(value),
+            b"\"method\"" => method = Some(value),
+            b"\"params\"" => params = Some(value),
+            b"\"result\"" => result = Some(value),
+            b"\"error\"" => error = Some(value),
+            _ => {}
+        }
+    }
+    let usable = id.filter(|node| usable_id(&doc, *node));
+    let fail = |text| Err(Unread::Shape(usable.map(|node| doc.raw(node).to_vec()), text));
+    if escaped || params.is_some_and(|node| has_escaped_key(&doc, node)) {
+        return fail("an envelope or params key is written with escapes");
+    }
+    if version.is_none_or(|node| doc.raw(node) != b"\"2.0\"") {
+        return fail("jsonrpc must be \"2.0\"");
+    }
+    if id.is_some() && usable.is_none() {
+        let unanswerable =
+            error.is_some() && id.is_some_and(|node| doc.kind(node) == NodeKind::Null);
+        if !unanswerable {
+            return fail("id must be a string or an integer of at most 256 bytes");
+        }
+    }
+    if params.is_some_and(|node| !doc.is_object(node)) {
+        return fail("params must be an object");
+    }
+    let kind = match (method, usable, result.is_some(), error.is_some()) {
+        (Some(_), Some(_), false, false) => Kind::Request,
+        (Some(_), None, false, false) => Kind::Notification,
+        (None, Some(_), true, false) | (None, _, false, true) => Kind::Reply,
+        _ => return fail("a message has a method, or an id with either result or error"),
+    };
+    let method = method.map_or(Ok(Cow::Borrowed("")), |node| {
+        let text = doc.text(node);
+        if text.is_empty() || text.len() > METHOD_BYTES { Err(()) } else { Ok(text) }
+    });
+    match method {
+        Ok(method) => Ok(Message { doc, kind, id: usable, method, params, result, error }),
+        Err(()) => fail("method must be a string of 1 to 256 bytes"),
+    }
+}
+
+fn usable_id(doc: &Doc<'_>, node: Node) -> bool {
+    let raw = doc.raw(node);
+    raw.len() <= ID_BYTES
+        && (doc.is_string(node)
+            || (doc.kind(node) == NodeKind::Number
+                && raw.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'-'))))
+}
+
+fn has_escaped_key(doc: &Doc<'_>, node: Node) -> bool {
+    doc.entries(node).any(|(key, _)| doc.kind(key) == NodeKind::Escaped)
+}
+
+impl Message<'_> {
+    /// The raw id, as the peer wrote it.
+    pub fn raw_id(&self) -> &[u8] {
+        self.id.map_or(b"null", |node| self.doc.raw(node))
+    }
+
+    /// A member of params.
+    pub fn param(&self, key: &str) -> Option<Node> {
+        self.params.and_then(|params| self.doc.get(params, key))
+    }
+
+    /// A member of params that is a string.
+    pub fn text_param(&self, key: &str) -> Option<Node> {
+        self.param(key).filter(|node| self.doc.is_string(*node))
+    }
+
+    /// The `_meta` object of params.
+    pub fn meta(&self) -> Option<Node> {
+        self.param("_meta").filter(|node| self.doc.is_object(*node))
+    }
+
+    /// A member of `_meta`.
+    pub fn meta_value(&self, key: &str) -> Option<Node> {
+        self.meta().and_then(|meta| self.doc.get(meta, key))
+    }
+}

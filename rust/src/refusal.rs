@@ -1,0 +1,87 @@
+//! Refusals as JSON-RPC errors: one shape, with reason, event id and whether to try again.
+
+use crate::message::Unread;
+use crate::revision::Revision;
+use crate::rewrite::{push_string, string};
+use crate::verdict::Reason;
+
+/// Why a message is refused, and what the client is told beside the table's text.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The row of the error table.
+    pub reason: Reason,
+    /// The raw request id; `null` when there is none to echo.
+    pub id: Vec<u8>,
+    /// More about this message: which value was wrong.
+    pub detail: String,
+    /// More members of `data`, each starting with a comma.
+    pub data: String,
+}
+
+impl Refusal {
+    /// A refusal without details.
+    pub fn new(reason: Reason, id: &[u8]) -> Self {
+        Self { reason, id: id.to_vec(), detail: String::new(), data: String::new() }
+    }
+
+    /// A refusal that says more.
+    pub fn with(reason: Reason, id: &[u8], detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..Self::new(reason, id) }
+    }
+
+    /// A refusal of bytes that are not a message.
+    pub fn unread(unread: &Unread) -> Self {
+        match unread {
+            Unread::Json(fault) => Self::with(Reason::Parse, b"null", fault.to_string()),
+            Unread::Batch => Self::new(Reason::Batch, b"null"),
+            Unread::Shape(id, text) => {
+                Self::with(Reason::InvalidRequest, id.as_deref().unwrap_or(b"null"), *text)
+            }
+        }
+    }
+
+    /// A refusal of an unsupported revision, with what is supported.
+    pub fn revision(id: &[u8], requested: &str) -> Self {
+        let mut refusal = Self::new(Reason::RevisionUnsupported, id);
+        let requested = String::from_utf8(string(requested)).unwrap_or_default();
+        refusal.data =
+            format!(",\"supported\":[\"{}\"],\"requested\":{requested}", Revision::MODERN.name());
+        refusal
+    }
+
+    /// The JSON-RPC code; legacy revisions have their own for a missing resource.
+    pub fn code(&self, modern: bool) -> i32 {
+        if self.reason == Reason::UnknownResource && !modern {
+            -32002
+        } else {
+            self.reason.row().code
+        }
+    }
+
+    /// The HTTP status for a client of this era.
+    pub const fn status(&self, modern: bool) -> u16 {
+        let row = self.reason.row();
+        if row.in_200 && !modern { 200 } else { row.status }
+    }
+
+    /// The reply.
+    pub fn body(&self, event: &str, modern: bool) -> Vec<u8> {
+        let row = self.reason.row();
+        let mut out = b"{\"jsonrpc\":\"2.0\",\"id\":".to_vec();
+        out.extend_from_slice(&self.id);
+        out.extend_from_slice(
+            format!(",\"error\":{{\"code\":{},\"message\":", self.code(modern)).as_bytes(),
+        );
+        if self.detail.is_empty() {
+            push_string(&mut out, row.text);
+        } else {
+            push_string(&mut out, &format!("{} {}", row.text, self.detail));
+        }
+        let data = format!(
+            ",\"data\":{{\"reason\":\"{}\",\"eventId\":\"{event}\",\"retryable\":{}{}}}}}}}",
+            row.name, row.retryable, self.data
+        );
+        out.extend_from_slice(data.as_bytes());
+        out
+    }
+}

@@ -1,0 +1,231 @@
+//! What a server sends for an open exchange: read by the same rules, ids and tokens put back,
+//! result fields fitted to the client's revision.
+
+use std::sync::Arc;
+
+use crate::gate::{Gate, with_tape};
+use crate::json::{Doc, Node, NodeKind, Tape};
+use crate::message::{Kind, Message, read};
+use crate::refusal::Refusal;
+use crate::revision::Method;
+use crate::rewrite::{Edits, string};
+use crate::ticket::Ticket;
+use crate::verdict::{Outcome, Reason, Verdict};
+
+/// Result members of the revision without sessions.
+const MODERN_MEMBERS: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];
+/// Errors that speak about our own hop: header, capability, revision, URL elicitation.
+const HOP_ERRORS: [i64; 4] = [-32020, -32021, -32022, -32042];
+
+type Reviewed = Result<Verdict, Refusal>;
+
+impl Gate {
+    /// Judge one message of a server for an open exchange.
+    pub fn review(&self, raw: &[u8], ticket: &Arc<Ticket>) -> Verdict {
+        let verdict = match with_tape(|tape| reviewed(tape, raw, ticket)) {
+            Ok(verdict) => verdict,
+            Err(refusal) => {
+                ticket.tally.fail(refusal.reason);
+                ticket.tally.mark_error();
+                let modern = ticket.revision.is_modern();
+                let body = refusal.body(&ticket.event, modern);
+                let status = refusal.status(modern);
+                let mut verdict = Verdict::new(Outcome::Refuse, body, status, ticket.event.clone());
+                verdict.reason = Some(refusal.reason);
+                verdict
+            }
+        };
+        if verdict.last || !verdict.body.is_empty() {
+            ticket.tally.count(verdict.body.len(), !verdict.last);
+        }
+        verdict
+    }
+}
+
+fn reviewed(tape: &mut Tape, raw: &[u8], ticket: &Ticket) -> Reviewed {
+    let unreadable = |text: &str| Refusal::with(Reason::Unreadable, &ticket.client_id, text);
+    let message = read(tape, raw, ticket.snapshot.depth)
+        .map_err(|unread| unreadable(&Refusal::unread(&unread).detail))?;
+    match message.kind {
+        Kind::Reply => {
+            let doc = &message.doc;
+            if message.id.and_then(|id| doc.integer(id)) != Some(ticket.upstream_id) {
+                return Err(unreadable("It carries another id."));
+            }
+            match (message.result, message.error) {
+                (Some(result), _) => result_for(&message, result, ticket),
+                (_, Some(error)) => error_for(&message, error, ticket),
+                _ => Err(unreadable("It has neither result nor error.")),
+            }
+        }
+        Kind::Notification => Ok(notification_for(&message, ticket)),
+        Kind::Request => Ok(swallowed(ticket)),
+    }
+}
+
+fn swallowed(ticket: &Ticket) -> Verdict {
+    let mut verdict = Verdict::new(Outcome::Answer, Vec::new(), 200, ticket.event.clone());
+    verdict.last = false;
+    verdict
+}
+
+fn notification_for(message: &Message<'_>, ticket: &Ticket) -> Verdict {
+    let doc = &message.doc;
+    let mut verdict = swallowed(ticket);
+    match &*message.method {
+        "notifications/progress" => {
+            let token = message.param("progressToken");
+            if let (Some(node), Some(theirs)) = (token, &ticket.token)
+                && doc.integer(node) == Some(ticket.upstream_id)
+            {
+                let mut edits = Edits::new(doc.bytes());
+                edits.replace(doc.span(node), theirs.clone());
+                verdict.body = edits.apply();
+            }
+        }
+        "notifications/message" if ticket.wants_log => verdict.body = doc.bytes().to_vec(),
+        _ => {}
+    }
+    verdict
+}
+
+fn result_for(message: &Message<'_>, result: Node, ticket: &Ticket) -> Reviewed {
+    let doc = &message.doc;
+    if !doc.is_object(result) {
+        let text = "Its result is not an object.";
+        return Err(Refusal::with(Reason::Unreadable, &ticket.client_id, text));
+    }
+    let complete = |node| matches!(doc.raw(node), b"\"complete\"");
+    if ticket.server.modern && !doc.get(result, "resultType").is_none_or(complete) {
+        let text = "It asks for input or starts a task, and no such capability was declared.";
+        return Err(Refusal::with(Reason::Capability, &ticket.client_id, text));
+    }
+    if doc.get(result, "isError").is_some_and(|node| doc.kind(node) == NodeKind::True) {
+        ticket.tally.mark_error();
+    }
+    let mut edits = restored(message, ticket);
+    match (ticket.server.modern, ticket.revision.is_modern()) {
+        (false, true) => add_members(doc, result, ticket.method, &mut edits),
+        (true, false) => remove_members(doc, result, &mut edits),
+        _ => {}
+    }
+    if ticket.server.renames_uris {
+        expose_uris(doc, result, ticket, &mut edits);
+    }
+    Ok(Verdict::new(Outcome::Answer, edits.apply(), 200, ticket.event.clone()))
+}
+
+/// Edits that put the client's id back.
+fn restored<'a>(message: &Message<'a>, ticket: &Ticket) -> Edits<'a> {
+    let mut edits = Edits::new(message.doc.bytes());
+    if let Some(id) = message.id {
+        edits.replace(message.doc.span(id), ticket.client_id.clone());
+    }
+    edits
+}
+
+fn error_for(message: &Message<'_>, error: Node, ticket: &Ticket) -> Reviewed {
+    let doc = &message.doc;
+    let code = doc.get(error, "code").filter(|node| doc.integer(*node).is_some());
+    let text = doc.get(error, "message").is_some_and(|node| doc.is_string(node));
+    let (Some(node), true) = (code, text) else {
+        let text = "Its error has no integer code or no message.";
+        return Err(Refusal::with(Reason::Unreadable, &ticket.client_id, text));
+    };
+    let code = doc.integer(node).unwrap_or_default();
+    if HOP_ERRORS.contains(&code) {
+        let reason =
+            if matches!(code, -32021 | -32042) { Reason::Capability } else { Reason::Unreadable };
+        let text =
+            format!("It answered with error {code}, which concerns the gateway's own request.");
+        return Err(Refusal::with(reason, &ticket.client_id, text));
+    }
+    ticket.tally.mark_error();
+    let modern = ticket.revision.is_modern();
+    let mapped = match (ticket.method, modern, code) {
+        (Method::ResourcesRead, true, -32002) => -32602,
+        (Method::ResourcesRead, false, -32602) if ticket.server.modern => -32002,
+        _ => code,
+    };
+    let mut edits = restored(message, ticket);
+    if mapped != code {
+        edits.replace(doc.span(node), mapped.to_string().into_bytes());
+    }
+    let status = match mapped {
+        -32601 if modern => 404,
+        -32700 | -32600 | -32602 if modern => 400,
+        _ => 200,
+    };
+    Ok(Verdict::new(Outcome::Answer, edits.apply(), status, ticket.event.clone()))
+}
+
+/// What a legacy result lacks for a modern client.
+fn add_members(doc: &Doc<'_>, result: Node, method: Method, edits: &mut Edits<'_>) {
+    if doc.get(result, "resultType").is_some() {
+        return;
+    }
+    let mut members = String::from("\"resultType\":\"complete\"");
+    if method == Method::ResourcesRead {
+        members.push_str(",\"ttlMs\":0,\"cacheScope\":\"private\"");
+    }
+    if !doc.is_empty(result) {
+        members.push(',');
+    }
+    edits.insert_first(&doc.span(result), members.into_bytes());
+}
+
+/// What a legacy client does not know of a modern result.
+fn remove_members(doc: &Doc<'_>, result: Node, edits: &mut Edits<'_>) {
+    let (mut kept, mut end) = (false, 0);
+    let mut entries = doc.entries(result).peekable();
+    while let Some((key, value)) = entries.next() {
+        let gone = MODERN_MEMBERS.iter().any(|name| doc.is_key(key, name));
+        let next = entries.peek().map(|(key, _)| doc.span(*key).start);
+        if gone && kept {
+            edits.replace(end..doc.span(value).end, Vec::new());
+        } else if gone {
+            edits.replace(doc.span(key).start..next.unwrap_or(doc.span(value).end), Vec::new());
+        }
+        kept |= !gone;
+        end = doc.span(value).end;
+    }
+}
+
+/// Give the URIs in a result the form under which the catalog shows them.
+fn expose_uris(doc: &Doc<'_>, result: Node, ticket: &Ticket, edits: &mut Edits<'_>) {
+    let list = |key: &str| doc.get(result, key).into_iter().flat_map(|node| doc.items(node));
+    match ticket.method {
+        Method::ResourcesRead => list("contents").for_each(|item| expose(doc, item, ticket, edits)),
+        Method::ToolsCall => {
+            list("content").for_each(|item| expose_content(doc, item, ticket, edits));
+        }
+        Method::PromptsGet => {
+            for message in list("messages") {
+                if let Some(content) = doc.get(message, "content") {
+                    expose_content(doc, content, ticket, edits);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn expose_content(doc: &Doc<'_>, content: Node, ticket: &Ticket, edits: &mut Edits<'_>) {
+    let kind = doc.get(content, "type").map(|node| doc.text(node));
+    match kind.as_deref() {
+        Some("resource_link") => expose(doc, content, ticket, edits),
+        Some("resource") => {
+            if let Some(resource) = doc.get(content, "resource") {
+                expose(doc, resource, ticket, edits);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn expose(doc: &Doc<'_>, object: Node, ticket: &Ticket, edits: &mut Edits<'_>) {
+    let Some(node) = doc.get(object, "uri").filter(|node| doc.is_string(*node)) else { return };
+    if let Some(exposed) = ticket.snapshot.expose_uri(ticket.server.index, &doc.text(node)) {
+        edits.replace(doc.span(node), string(&exposed));
+    }
+}

@@ -1,0 +1,74 @@
+//! Edits on byte spans: what is not edited stays as the peer wrote it, byte for byte.
+
+use std::ops::Range;
+
+/// A set of edits on one message.
+#[derive(Debug)]
+pub struct Edits<'a> {
+    bytes: &'a [u8],
+    list: Vec<(Range<usize>, Vec<u8>)>,
+}
+
+impl<'a> Edits<'a> {
+    /// No edits yet.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, list: Vec::with_capacity(6) }
+    }
+
+    /// Put `with` in the place of a span. Spans never overlap.
+    pub fn replace(&mut self, span: Range<usize>, with: Vec<u8>) {
+        self.list.push((span, with));
+    }
+
+    /// Put `with` right after the opening bracket of the object at `span`, before its members.
+    pub fn insert_first(&mut self, span: &Range<usize>, with: Vec<u8>) {
+        let place = span.start.saturating_add(1);
+        self.list.push((place..place, with));
+    }
+
+    /// The edited message.
+    pub fn apply(mut self) -> Vec<u8> {
+        self.list.sort_by_key(|(span, _)| span.start);
+        let added: usize = self.list.iter().map(|(_, with)| with.len()).sum();
+        let mut out = Vec::with_capacity(self.bytes.len().saturating_add(added));
+        let mut at = 0;
+        for (span, with) in &self.list {
+            out.extend_from_slice(self.bytes.get(at..span.start).unwrap_or_default());
+            out.extend_from_slice(with);
+            at = span.end.max(at);
+        }
+        out.extend_from_slice(self.bytes.get(at..).unwrap_or_default());
+        out
+    }
+}
+
+/// Write `text` as a JSON string, quotes included.
+pub fn push_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    for &byte in text.as_bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            0..=0x1f => {
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+            }
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}
+
+/// `text` as a JSON string, quotes included.
+pub fn string(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len().saturating_add(2));
+    push_string(&mut out, text);
+    out
+}
+
+/// `number` in decimal digits.
+pub fn decimal(number: i64) -> Vec<u8> {
+    number.to_string().into_bytes()
+}

@@ -1,0 +1,48 @@
+//! What the gate knows of a server beside its entries.
+
+use std::sync::Arc;
+
+use crate::document::ServerPart;
+
+/// A server, as the gate needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a server")]
+pub struct Server {
+    /// The operator's name for it.
+    pub name: Arc<str>,
+    /// Where it stands in the snapshot.
+    pub index: u32,
+    /// Whether it speaks a revision without sessions.
+    pub modern: bool,
+    /// Whether it is reached over HTTP.
+    pub http: bool,
+    /// The revision it speaks; empty while it was never reached.
+    pub revision: Box<str>,
+    /// What the operator calls its environment.
+    pub environment: Option<Box<str>>,
+    /// The operator's labels, sorted by key.
+    pub labels: Vec<(Box<str>, Box<str>)>,
+    /// How long one exchange may take.
+    pub deadline_ns: u64,
+    /// Whether it completes arguments.
+    pub completions: bool,
+    /// Whether its results may hold URIs that clients see in another form.
+    pub renames_uris: bool,
+}
+
+/// Keep of a server what the gate needs.
+pub(crate) fn read_server(index: u32, part: &ServerPart<'_>, renames_uris: bool) -> Arc<Server> {
+    let text = |text: &str| Box::<str>::from(text);
+    Arc::new(Server {
+        name: Arc::from(&*part.name),
+        index,
+        modern: part.era == "modern",
+        http: part.transport == "http",
+        revision: text(&part.revision),
+        environment: part.environment.as_deref().map(text),
+        labels: part.labels.iter().map(|(key, value)| (text(key), text(value))).collect(),
+        deadline_ns: part.deadline_ns(),
+        completions: part.completions,
+        renames_uris,
+    })
+}

@@ -1,0 +1,455 @@
+//! The compiled state the gate judges by: immutable, built from one document, swapped as a whole.
+//!
+//! Looking up a tool is one hash; a list is prepared bytes; a URI is exact or one template's.
+//! What is unchanged since the previous snapshot is shared with it, not built again.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::catalog::write_catalog;
+use crate::document::{Document, GatewayPart, ServerPart};
+pub use crate::document::{Problem, SnapshotError};
+pub use crate::entries::{Entry, Kind};
+use crate::entries::{Part, Setting, compile, locate};
+use crate::handshake::{Handshake, join_instructions};
+use crate::names::prefix_uri;
+use crate::pages::Pages;
+pub use crate::params::{HeaderParam, ParamKind};
+pub use crate::server::Server;
+use crate::server::read_server;
+use crate::uris::Uris;
+
+/// A session's life before the first document says otherwise.
+const FIRST_SESSION_S: u64 = 86_400;
+/// How deep messages may nest before the first document says otherwise.
+const FIRST_DEPTH: usize = 64;
+
+/// One list of entries: by exposed name, in order, and as bytes.
+#[derive(Debug)]
+struct List {
+    entries: Vec<Arc<Entry>>,
+    index: HashMap<Box<str>, usize>,
+    pages: Pages,
+}
+
+/// The compiled state the gate judges by.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Counts up with each document; 0 before the first.
+    pub generation: u64,
+    /// In the order of the configuration.
+    pub servers: Vec<Arc<Server>>,
+    /// How long a session lives.
+    pub session_ns: u64,
+    /// How deep messages may nest.
+    pub depth: usize,
+    /// Entries that were left out, and why.
+    pub problems: Vec<Problem>,
+    tools: List,
+    prompts: List,
+    resources: List,
+    templates: List,
+    uris: Uris,
+    handshake: Handshake,
+    parts: Vec<Arc<Part>>,
+}
+
+const _: () = {
+    const fn check<T: Send + Sync>() {}
+    check::<Snapshot>();
+};
+
+impl List {
+    fn build(kind: Kind, entries: Vec<Arc<Entry>>, page_entries: usize) -> Self {
+        let definitions: Vec<&str> = entries.iter().map(|entry| &*entry.definition).collect();
+        let pages = Pages::build(kind.list_key(), &definitions, page_entries);
+        let index = entries
+            .iter()
+            .enumerate()
+            .map(|(place, entry)| (entry.exposed.clone(), place))
+            .collect();
+        Self { entries, index, pages }
+    }
+
+    fn find(&self, exposed: &str) -> Option<&Entry> {
+        self.entries.get(*self.index.get(exposed)?).map(|entry| &**entry)
+    }
+}
+
+/// A document without faults, and what the previous snapshot has compiled of it.
+struct Builder<'a> {
+    document: &'a Document<'a>,
+    servers: &'a [ServerPart<'a>],
+    parts: Vec<Arc<Part>>,
+    problems: Vec<Problem>,
+}
+
+impl Builder<'_> {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.servers.iter().map(|server| &*server.name)
+    }
+
+    fn name(&self, index: u32) -> &str {
+        self.servers.get(index as usize).map_or("", |server| &server.name)
+    }
+
+    /// Join the servers' tools or prompts; a name that is taken refuses the later entry.
+    fn join(&mut self, kind: Kind) -> Vec<Arc<Entry>> {
+        let mut taken: HashMap<&str, &Entry> = HashMap::new();
+        let mut entries = Vec::new();
+        let mut problems = Vec::new();
+        for item in self.parts.iter().flat_map(|part| part.items(kind)) {
+            let entry = &item.entry;
+            if let Some(first) = taken.get(&*entry.exposed) {
+                let path =
+                    locate(kind, (entry.server, self.name(entry.server)), item.place, &entry.own);
+                let holder = self.name(first.server);
+                problems.push(Problem::new(
+                    path,
+                    format!("{} is taken by {holder}/{}", entry.exposed, first.own),
+                ));
+                continue;
+            }
+            taken.insert(&entry.exposed, entry);
+            entries.push(Arc::clone(entry));
+        }
+        self.problems.extend(problems);
+        entries
+    }
+
+    fn handshake(&self) -> Handshake {
+        let said = self.names().zip(self.servers.iter().map(|server| &*server.instructions));
+        let gateway = &self.document.gateway;
+        let completions = self.servers.iter().any(|server| server.completions);
+        Handshake::build(gateway, &join_instructions(&gateway.instructions, said), completions)
+    }
+
+    fn finish(mut self) -> Snapshot {
+        let size = self.document.page_entries;
+        let names: Vec<&str> = self.servers.iter().map(|server| &*server.name).collect();
+        let exposed = Uris::build(&names, &self.parts, &self.document.owners);
+        let tools = self.join(Kind::Tool);
+        let prompts = self.join(Kind::Prompt);
+        let servers = self.servers.iter().zip(0..).zip(&exposed.renames);
+        Snapshot {
+            generation: self.document.generation,
+            servers: servers
+                .map(|((server, index), renames)| read_server(index, server, *renames))
+                .collect(),
+            session_ns: self.document.session_ns(),
+            depth: self.document.depth,
+            tools: List::build(Kind::Tool, tools, size),
+            prompts: List::build(Kind::Prompt, prompts, size),
+            resources: List::build(Kind::Resource, exposed.resources, size),
+            templates: List::build(Kind::Template, exposed.templates, size),
+            uris: exposed.uris,
+            handshake: self.handshake(),
+            problems: self.problems,
+            parts: self.parts,
+        }
+    }
+}
+
+/// Compile each server's piece of the document, or take it from the previous snapshot.
+fn compile_all(
+    document: &Document<'_>,
+    servers: &[ServerPart<'_>],
+    previous: Option<&Snapshot>,
+) -> Vec<Arc<Part>> {
+    let mut parts = Vec::with_capacity(servers.len());
+    for (index, (server, raw)) in (0..).zip(servers.iter().zip(&document.servers)) {
+        let setting = Setting { index, prefixed: document.prefixed(), depth: document.depth };
+        let digest = setting.digest(raw);
+        let kept = previous.and_then(|previous| previous.parts.get(index as usize));
+        parts.push(match kept.filter(|part| part.digest == digest) {
+            Some(part) => Arc::clone(part),
+            None => Arc::new(compile(server, setting, digest)),
+        });
+    }
+    parts
+}
+
+impl Snapshot {
+    /// Compile a document; pieces that `previous` holds unchanged are taken from it.
+    ///
+    /// # Errors
+    /// All faults of a document that cannot be judged by.
+    pub fn build(document: &[u8], previous: Option<&Self>) -> Result<Self, SnapshotError> {
+        let document = Document::read(document)?;
+        let mut problems = document.find_problems();
+        let servers = document.read_servers(&mut problems);
+        if !problems.is_empty() {
+            return Err(SnapshotError { problems });
+        }
+        let parts = compile_all(&document, &servers, previous);
+        let problems = parts.iter().flat_map(|part| part.problems.iter().cloned()).collect();
+        Ok(Builder { document: &document, servers: &servers, parts, problems }.finish())
+    }
+
+    /// Give the snapshot before the first document: no servers, no entries.
+    pub fn empty() -> Self {
+        let (name, version) = (Cow::Borrowed("mcpgate"), Cow::Borrowed(env!("CARGO_PKG_VERSION")));
+        let document = Document {
+            format: 0,
+            generation: 0,
+            gateway: GatewayPart { name, version, instructions: Cow::Borrowed("") },
+            prefix: Cow::Borrowed("always"),
+            page_entries: 1,
+            session_s: FIRST_SESSION_S,
+            depth: FIRST_DEPTH,
+            owners: Vec::new(),
+            servers: Vec::new(),
+        };
+        Builder { document: &document, servers: &[], parts: Vec::new(), problems: Vec::new() }
+            .finish()
+    }
+
+    const fn list(&self, kind: Kind) -> &List {
+        match kind {
+            Kind::Tool => &self.tools,
+            Kind::Prompt => &self.prompts,
+            Kind::Resource => &self.resources,
+            Kind::Template => &self.templates,
+        }
+    }
+
+    /// The tool that clients see under this name.
+    pub fn tool(&self, exposed: &str) -> Option<&Entry> {
+        self.tools.find(exposed)
+    }
+
+    /// The prompt that clients see under this name.
+    pub fn prompt(&self, exposed: &str) -> Option<&Entry> {
+        self.prompts.find(exposed)
+    }
+
+    /// The template that clients see in this form.
+    pub fn template(&self, exposed: &str) -> Option<&Entry> {
+        self.templates.find(exposed)
+    }
+
+    /// The resource or template that answers this URI, and the URI that its server knows.
+    pub fn resource(&self, uri: &str) -> Option<(&Entry, Cow<'_, str>)> {
+        if let Some(entry) = self.resources.find(uri) {
+            return Some((entry, Cow::Borrowed(&*entry.own)));
+        }
+        let (server, own) = match self.uris.split(uri) {
+            Some((server, own)) => (Some(server), own),
+            None => (None, Cow::Borrowed(uri)),
+        };
+        // A resource with a bare form can be asked for by its unambiguous form too.
+        let listed = self
+            .resources
+            .find(&own)
+            .filter(|entry| Some(entry.server) == server && *entry.own == *own);
+        if let Some(entry) = listed {
+            return Some((entry, Cow::Borrowed(&*entry.own)));
+        }
+        let place = self.uris.find_template(server, &own)?;
+        Some((self.templates.entries.get(place)?, Cow::Owned(own.into_owned())))
+    }
+
+    /// The form under which clients see a server's own URI; None when it is the same.
+    pub fn expose_uri(&self, server: u32, own: &str) -> Option<String> {
+        let whole = prefix_uri(&self.server(server)?.name, own);
+        match self.resource(own) {
+            Some((entry, uri)) if entry.server == server && uri == own => None,
+            Some(_) => Some(whole),
+            None => {
+                (self.uris.is_reserved(own) || self.resource(&whole).is_some()).then_some(whole)
+            }
+        }
+    }
+
+    /// The prepared pages of a list.
+    pub const fn pages(&self, kind: Kind) -> &Pages {
+        &self.list(kind).pages
+    }
+
+    /// The result of `initialize` in this revision.
+    pub fn initialize_result(&self, revision: &str) -> String {
+        self.handshake.initialize(revision)
+    }
+
+    /// The result of `server/discover`.
+    pub fn discover_result(&self) -> &str {
+        self.handshake.discover()
+    }
+
+    /// The lists that differ from the previous snapshot's: 1 tools, 2 prompts, 4 resources and templates.
+    pub fn changed(&self, previous: &Self) -> u8 {
+        let differs = |kind: Kind| self.pages(kind).digest != previous.pages(kind).digest;
+        let resources = differs(Kind::Resource) || differs(Kind::Template);
+        u8::from(differs(Kind::Tool))
+            | u8::from(differs(Kind::Prompt)) << 1
+            | u8::from(resources) << 2
+    }
+
+    /// List all entries for an operator, as JSON.
+    pub fn catalog_json(&self) -> String {
+        let entries = Kind::ALL.into_iter().flat_map(|kind| &self.list(kind).entries);
+        let rows = entries
+            .map(|entry| (entry, self.server(entry.server).map_or("", |server| &*server.name)));
+        write_catalog(rows, self.depth)
+    }
+
+    /// The server at this index.
+    pub fn server(&self, index: u32) -> Option<&Arc<Server>> {
+        self.servers.get(index as usize)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const GOLDEN: &str = include_str!("../../tests/golden/snapshot.json");
+
+    fn golden() -> Snapshot {
+        Snapshot::build(GOLDEN.as_bytes(), None).unwrap()
+    }
+
+    /// A document with these servers; each is its name and the lists that are not empty.
+    fn document(prefix: &str, owners: &Value, servers: &[(&str, Value)]) -> Vec<u8> {
+        let servers: Vec<Value> = servers.iter().map(|(name, lists)| {
+            let mut server = json!({"name":name,"transport":"http","era":"modern","revision":"2026-07-28","environment":null,
+                "labels":{},"deadline_ms":1000,"completions":false,"instructions":"","tools":[],"prompts":[],
+                "resources":[],"templates":[]});
+            for (key, value) in lists.as_object().unwrap() {
+                server[key] = value.clone();
+            }
+            server
+        }).collect();
+        json!({"format":1,"generation":1,"gateway":{"name":"g","version":"1","instructions":""},"prefix":prefix,
+            "page_entries":2,"session_s":60,"depth":16,"owners":owners,"servers":servers}).to_string().into_bytes()
+    }
+
+    pub(crate) fn build(prefix: &str, owners: &Value, servers: &[(&str, Value)]) -> Snapshot {
+        Snapshot::build(&document(prefix, owners, servers), None).unwrap()
+    }
+
+    fn answered(snapshot: &Snapshot, uri: &str) -> Option<(u32, String)> {
+        snapshot.resource(uri).map(|(entry, own)| (entry.server, own.into_owned()))
+    }
+
+    #[test]
+    fn the_golden_document() {
+        let snapshot = golden();
+        assert_eq!((snapshot.generation, snapshot.depth, snapshot.problems.len()), (7, 64, 0));
+        let convert = snapshot.tool("time__convert").unwrap();
+        assert_eq!((convert.kind, convert.server, &*convert.own), (Kind::Tool, 0, "convert"));
+        assert_eq!(&*convert.header_params[0].lower, "zone");
+        let echo = snapshot.tool("every__echo").unwrap();
+        assert_eq!(
+            &*echo.definition,
+            r#"{"inputSchema":{"type":"object"},"name":"every__echo","x-unknown":12345678901234567890}"#
+        );
+        assert!(snapshot.tool("echo").is_none() && snapshot.prompt("time__ask").is_some());
+        assert_eq!(answered(&snapshot, "test://shared"), Some((0, "test://shared".into())));
+        assert_eq!(answered(&snapshot, "every+test://shared"), Some((1, "test://shared".into())));
+        assert_eq!(answered(&snapshot, "time+test://shared"), Some((0, "test://shared".into())));
+        assert_eq!(answered(&snapshot, "time://Europe/now"), Some((0, "time://Europe/now".into())));
+        assert_eq!(
+            answered(&snapshot, "time+time://Europe/now"),
+            Some((0, "time://Europe/now".into()))
+        );
+        assert_eq!(answered(&snapshot, "every+time://Europe/now"), None);
+        assert!(snapshot.template("time://{zone}/now").is_some());
+        assert_eq!(snapshot.expose_uri(1, "test://shared").as_deref(), Some("every+test://shared"));
+        assert_eq!(snapshot.expose_uri(0, "test://shared"), None);
+        assert_eq!(snapshot.expose_uri(1, "test://unlisted"), None);
+        let renames: Vec<bool> =
+            snapshot.servers.iter().map(|server| server.renames_uris).collect();
+        assert_eq!(renames, [false, true]);
+        let rows: Value = serde_json::from_str(&snapshot.catalog_json()).unwrap();
+        assert_eq!(rows.as_array().unwrap().len(), 6);
+        assert_eq!(
+            rows[0],
+            json!({"kind":"tool","name":"time__convert","server":"time","own":"convert","title":"","description":"Convert a time"})
+        );
+        assert_eq!(
+            (&rows[4]["name"], &rows[4]["title"]),
+            (&json!("every+test://shared"), &json!("other"))
+        );
+        let time = snapshot.server(0).unwrap();
+        assert_eq!(
+            (&*time.name, time.modern, time.http, time.deadline_ns),
+            ("time", true, false, 60_000_000_000)
+        );
+        assert_eq!((time.environment.as_deref(), time.completions), (Some("development"), true));
+        assert!(snapshot.initialize_result("2025-11-25").contains("Ask before you write."));
+    }
+
+    #[test]
+    fn the_empty_snapshot_answers() {
+        let empty = Snapshot::empty();
+        assert_eq!((empty.generation, empty.session_ns), (0, 86_400_000_000_000));
+        assert_eq!(
+            empty.pages(Kind::Template).page(0, false).unwrap().head,
+            r#"{"resourceTemplates":[]"#
+        );
+        assert!(empty.tool("x").is_none() && empty.resource("a+x").is_none());
+        assert_eq!(empty.catalog_json(), "[]");
+    }
+
+    #[test]
+    fn faults_come_all_at_once_and_unusable_entries_are_left_out() {
+        let text = document(
+            "sometimes",
+            &json!([]),
+            &[("A", json!({})), ("b", json!({"era":"old"})), ("b", json!({"x":1}))],
+        );
+        let error = Snapshot::build(&text, None).unwrap_err();
+        let paths: Vec<&str> = error.problems.iter().map(|problem| &*problem.path).collect();
+        assert_eq!(
+            paths,
+            ["prefix", "servers[0].name", "servers[1].era", "servers[1].era", "servers[2]"]
+        );
+        assert!(Snapshot::build(b"{", None).is_err());
+        let deep = format!("{}{}", "[".repeat(20), "]".repeat(20));
+        let deep: Value = serde_json::from_str(&deep).unwrap();
+        let tools = json!([7, {"title":"x"}, {"name":5}, {"name":""}, {"name":"a
+b"}, {"name":"a"}, {"name":"a","x":1},
+            {"name":"deep","x":deep}, {"name":"h","inputSchema":{"properties":{"p":{"type":"number","x-mcp-header":"P"}}}}]);
+        let lists =
+            json!({"tools":tools,"templates":[{"uriTemplate":"a{b"}],"resources":[{"name":"x"}]});
+        let snapshot = build("always", &json!([]), &[("s", lists)]);
+        let problems: Vec<String> = snapshot.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            snapshot.pages(Kind::Tool).page(0, false).unwrap().head,
+            r#"{"tools":[{"name":"s__a"}]"#
+        );
+        assert_eq!(problems.len(), 10, "{problems:#?}");
+        assert_eq!(problems[5], "servers[0].tools[6] (s/a): is there twice");
+        assert_eq!(problems[4], "servers[0].tools[4] (s/a\\nb): name holds a control character");
+        assert_eq!(problems[6], "servers[0].tools[7] (s): nested too deep");
+        assert_eq!(
+            problems[9],
+            "servers[0].templates[0] (s/a{b): template with an unmatched brace"
+        );
+    }
+    #[test]
+    fn unchanged_pieces_are_shared() {
+        let list = |name: &str| json!({"tools":[{"name":name}],"resources":[{"uri":"x:1"}]});
+        let make = |prefix: &str, second: &str, previous: Option<&Snapshot>| {
+            Snapshot::build(
+                &document(prefix, &json!([["x:1", "a"]]), &[("a", list("t")), ("b", list(second))]),
+                previous,
+            )
+            .unwrap()
+        };
+        let first = make("always", "t", None);
+        let next = make("always", "u", Some(&first));
+        assert!(
+            Arc::ptr_eq(&first.parts[0], &next.parts[0])
+                && !Arc::ptr_eq(&first.parts[1], &next.parts[1])
+        );
+        assert_eq!((next.changed(&first), first.changed(&first)), (1, 0));
+        let bare = make("never", "u", Some(&next));
+        assert!(!Arc::ptr_eq(&bare.parts[0], &next.parts[0]));
+        assert_eq!(next.changed(&Snapshot::empty()), 5);
+    }
+}
