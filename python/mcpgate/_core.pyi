@@ -1,9 +1,10 @@
-"""The contract with the Rust core. Times are CLOCK_MONOTONIC nanoseconds unless a name says wall."""
+"""The contract with the Rust core. Times are CLOCK_MONOTONIC nanoseconds, or wall if named so."""
 
 from typing import final
 
 __all__ = [
     "Address",
+    "AppendFile",
     "Caller",
     "Gate",
     "Head",
@@ -90,7 +91,7 @@ class Verdict:
         """The sealed id of the session that this answer to `initialize` opens."""
     @property
     def streams(self) -> int:
-        """For `subscriptions/listen`: 8, plus 1 tools, 2 prompts, 4 resources; 0 for anything else."""
+        """For `subscriptions/listen` 8, plus 1 tools, 2 prompts, 4 resources; else 0."""
     @property
     def subscription(self) -> bytes:
         """The raw JSON id of the listen request."""
@@ -150,7 +151,7 @@ class Gate:
     def swap(self, document: bytes) -> Swap:
         """Build a snapshot and make it current; raise SnapshotError and keep the old one."""
     def catalog(self) -> bytes:
-        """Return the current entries for an operator: JSON list of kind, name, server, own, title, description."""
+        """Return the entries as JSON: kind, name, server, own, title, description."""
     def align(self, wall_ns: int, now: int) -> None:
         """Tie the monotonic clock to the wall clock for the times in events."""
     def find_caller(self, session_id: str, principal: str, now: int) -> Caller | None: ...
@@ -186,6 +187,17 @@ class LineCutter:
     def feed(self, chunk: bytes) -> list[bytes]: ...
     @property
     def overlong(self) -> int: ...
+
+@final
+class AppendFile:
+    """A file that is only appended to; a write keeps the GIL: the loop waits for it anyway."""
+
+    def __new__(cls, path: str) -> AppendFile:
+        """Open an existing file; raise OSError."""
+    def write(self, data: bytes) -> int:
+        """Write once and return how many bytes the kernel took; raise OSError."""
+    def sync(self) -> None:
+        """Push what was written to the disk; raise OSError."""
 
 def reasons() -> list[tuple[str, int, int, str, bool, str]]:
     """List every reason: name, JSON-RPC code, HTTP status, side, retryable, text."""

@@ -4,6 +4,7 @@ from typing import Final
 
 from mcpgate._core import (
     Address,
+    AppendFile,
     Caller,
     Gate,
     Head,
@@ -38,6 +39,7 @@ __all__ = [
     "TOOLS",
     "UNREADABLE",
     "Address",
+    "AppendFile",
     "Caller",
     "Gate",
     "Head",

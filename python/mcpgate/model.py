@@ -85,7 +85,7 @@ class Link(Protocol):
         ...
 
     async def request(self, method: str, params: bytes, timeout_s: float) -> bytes:
-        """Ask on the gateway's own behalf; return the raw `result`, raise RemoteError or LinkFault."""
+        """Ask on the gateway's behalf: the raw `result`, or RemoteError, or LinkFault."""
         ...
 
     def listen(self, notice: Callable[[int], None]) -> None:

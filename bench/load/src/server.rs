@@ -56,14 +56,19 @@ impl Hall {
         loop {
             self.poll.wait(&mut ready)?;
             for &key in &ready {
-                if key == DOOR {
-                    self.welcome();
-                } else if let Some(guest) = self.guests.get_mut(&key) {
-                    if !tend(guest, &mut scratch, &self.poll, &mut self.book) {
-                        self.guests.remove(&key);
-                    }
-                }
+                self.attend(key, &mut scratch);
             }
+        }
+    }
+
+    fn attend(&mut self, key: u64, scratch: &mut [u8]) {
+        let Some(guest) = self.guests.get_mut(&key) else {
+            // the door, or somebody who has left
+            self.welcome();
+            return;
+        };
+        if !tend(guest, scratch, &self.poll, &mut self.book) {
+            self.guests.remove(&key);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The face towards Python, and the only place that names pyo3. `python/mcpgate/_core.pyi` is the
 //! contract. A panic never crosses: it becomes a refusal with reason `internal`.
 
+mod append;
 mod caller;
 mod cutters;
 mod errors;
@@ -12,6 +13,8 @@ use pyo3::prelude::*;
 /// The compiled core of mcpgate.
 #[pymodule(gil_used = false)]
 mod _core {
+    #[pymodule_export]
+    use super::append::PyAppendFile;
     #[pymodule_export]
     use super::caller::{PyCaller, PyHead};
     #[pymodule_export]
@@ -29,6 +32,7 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let names = [
             "Address",
+            "AppendFile",
             "Caller",
             "Gate",
             "Head",

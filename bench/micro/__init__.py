@@ -1,0 +1,1 @@
+"""What one crossing into the gate costs, step by step."""

@@ -1,0 +1,1 @@
+"""One module per topic: its sources and its figures."""

@@ -1,0 +1,1 @@
+"""What an operator reaches of a running gateway."""

@@ -1,0 +1,1 @@
+"""Event files: the append-only trail and its reader."""

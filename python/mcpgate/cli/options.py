@@ -1,0 +1,66 @@
+"""Options that several commands share, and what they lead to."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from mcpgate.cli.codes import Code, CommandFault
+from mcpgate.config.load import DEFAULT_FILE, ConfigSource, Places, find_places
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+_FILE = click.Path(dir_okay=False)
+_FOLDER = click.Path(file_okay=False)
+
+
+def source_options(command: Command) -> Command:
+    """Add -c and --from."""
+    command = click.option(
+        "--from", "imported", type=_FILE, metavar="FILE",
+        help="An editor's file with mcpServers, taken as it is.",
+    )(command)  # fmt: skip
+    return click.option(
+        "-c", "--config", type=_FILE, metavar="FILE",
+        help=f"The configuration.  [default: ./{DEFAULT_FILE}]",
+    )(command)  # fmt: skip
+
+
+def place_options(command: Command) -> Command:
+    """Add -c and --state, which say where a gateway keeps its things."""
+    command = click.option(
+        "--state", type=_FOLDER, metavar="DIR", default="",
+        help="The gateway's state directory, if not the configuration's.",
+    )(command)  # fmt: skip
+    return click.option(
+        "-c", "--config", type=_FILE, metavar="FILE",
+        help=f"The gateway's configuration.  [default: ./{DEFAULT_FILE} if it is there]",
+    )(command)  # fmt: skip
+
+
+def json_option(command: Command) -> Command:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def open_source(
+    config: str | None, imported: str | None, listen: str = "", state: str = ""
+) -> ConfigSource:
+    """Find the file to serve or to check."""
+    if config and imported:
+        raise CommandFault(Code.USAGE, "-c and --from were both given; use one of them")
+    if not config and not imported and not Path(DEFAULT_FILE).exists():
+        text = (
+            f"there is no {DEFAULT_FILE} here; write one, name one with -c FILE, or take an "
+            "editor's file with --from FILE"
+        )
+        raise CommandFault(Code.USAGE, text)
+    path = imported or config or DEFAULT_FILE
+    return ConfigSource(path, imported=bool(imported), address=listen, state_dir=state)
+
+
+def open_places(config: str | None, state: str) -> Places:
+    """Find out where the gateway meant keeps its control socket and its events."""
+    here = DEFAULT_FILE if Path(DEFAULT_FILE).exists() else ""
+    return find_places(config or here, state)

@@ -1,0 +1,1 @@
+"""Everything settable: the model, its loader and its schema."""

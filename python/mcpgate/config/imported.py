@@ -1,0 +1,249 @@
+"""Servers from the file of an editor, taken as they are.
+
+Strategy: one table of the shapes that editors write; what we have no use for becomes a note, what
+would start something else than the editor starts becomes a problem.
+Rules: two names never become one; `${NAME}` and `${env:NAME}` become references, other `${...}`
+stay as they are written, and `${input:...}`, which asks a person, is refused.
+"""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final, final
+
+import msgspec
+
+from mcpgate.config.document import Problem, join_path, read_text
+from mcpgate.config.model import Server
+from mcpgate.config.rules import check_server, is_our_header
+from mcpgate.errors import ConfigError
+
+SHAPES: Final[tuple[tuple[str, ...], ...]] = (
+    ("mcpServers",),  # Claude Desktop, Claude Code, Cursor, Cline, Gemini, LM Studio
+    ("servers",),  # VS Code, mcp.json
+    ("mcp", "servers"),  # VS Code, settings.json
+    ("context_servers",),  # Zed
+)
+_HTTP_TYPES: Final = frozenset({"http", "streamable-http", "streamableHttp", "streamable_http"})
+_KNOWN: Final = frozenset(
+    {"command", "args", "env", "cwd", "url", "type", "headers", "disabled", "enabled"}
+)
+_NAME = re.compile(r"[a-z0-9-]{1,20}")
+_VARIABLE = re.compile(r"((?:[A-Za-z][A-Za-z0-9-]* )?)\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)\}")
+_OUTSIDE_TEXT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_LAST_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
+
+
+@final
+class Imported(msgspec.Struct, frozen=True):
+    """The servers of an editor's file, and what an operator should know about them."""
+
+    servers: tuple[Server, ...]
+    notes: tuple[str, ...]
+
+
+def name_servers(names: Iterable[str]) -> dict[str, str]:
+    """Give each name one of ours, [a-z0-9-]{1,20}; different names get different ones."""
+    wanted = {name: name if _NAME.fullmatch(name) else _simplify(name) for name in names}
+    times = Counter(wanted.values())
+    given = {
+        name: plain
+        for name, plain in wanted.items()
+        if plain and (name == plain or (times[plain] == 1 and plain == _strip(name)))
+    }
+    taken = set(given.values())
+    for name, plain in wanted.items():
+        if name not in given:
+            given[name] = _mark(plain, name, taken)
+            taken.add(given[name])
+    return {name: given[name] for name in wanted}
+
+
+def read_imported(path: str) -> Imported:
+    """Read an editor's file; raise ConfigError with every server that cannot be taken."""
+    reading = _Reading(path)
+    reading.take(_read_json(read_text(path), path, reading.notes))
+    if reading.problems:
+        raise ConfigError(reading.problems)
+    return Imported(tuple(reading.servers), tuple(reading.notes))
+
+
+def _strip(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _simplify(name: str) -> str:
+    return _strip(name)[:20].strip("-")
+
+
+def _mark(plain: str, name: str, taken: set[str]) -> str:
+    """Tell names apart that look alike, by a piece of their hash."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    for size in range(6, 20):
+        marked = f"{plain[: 19 - size]}-{digest[:size]}".lstrip("-")
+        if marked not in taken:
+            return marked
+    raise ConfigError([f'no free name for "{name}"; rename it'])
+
+
+def _read_json(text: str, path: str, notes: list[str]) -> object:
+    def build(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        for key, times in Counter(key for key, _ in pairs).items():
+            if times > 1:
+                notes.append(f'"{key}" stands {times} times; the last one is taken')
+        return dict(pairs)
+
+    try:
+        return json.loads(text, object_pairs_hook=build)
+    except (ValueError, RecursionError):
+        notes.clear()
+    plain = _OUTSIDE_TEXT.sub(lambda found: found[1] or _blank(found[0]), text)
+    plain = _LAST_COMMA.sub(lambda found: found[1] or " ", plain)
+    try:
+        return json.loads(plain, object_pairs_hook=build)
+    except json.JSONDecodeError as fault:
+        place = f"{path}:{fault.lineno}:{fault.colno}"
+        raise ConfigError([f"{place}: not readable as JSON: {fault.msg}"]) from fault
+    except (ValueError, RecursionError) as fault:
+        raise ConfigError([f"{path}: not readable as JSON: {fault}"]) from fault
+
+
+def _blank(text: str) -> str:
+    return re.sub(r"[^\n]", " ", text)
+
+
+@final
+class _Reading:
+    """One file being read: what was found so far."""
+
+    def __init__(self, path: str) -> None:
+        self.servers: list[Server] = []
+        self.notes: list[str] = []
+        self.problems: list[str] = []
+        self._path = path
+        self._at: tuple[str | int, ...] = ()
+
+    def take(self, value: object) -> None:
+        for shape in SHAPES:
+            found = value
+            for key in shape:
+                found = found.get(key) if isinstance(found, dict) else None
+            if isinstance(found, dict):
+                self._take_all({str(name): entry for name, entry in found.items()}, shape)
+                break
+        else:
+            keys = ", ".join(".".join(shape) for shape in SHAPES)
+            self.problems.append(f"{self._path}: no servers; expected under one of: {keys}")
+        if isinstance(value, dict) and "inputs" in value:
+            self.notes.append("inputs: the gateway cannot ask a person; set variables instead")
+
+    def _take_all(self, entries: Mapping[str, object], shape: tuple[str, ...]) -> None:
+        for old, name in name_servers(entries).items():
+            self._at = (*shape, old)
+            if old != name:
+                self.notes.append(f'{join_path(self._at)}: is called "{name}" here')
+            entry = entries[old]
+            if isinstance(entry, dict):
+                self._take_one(name, {str(key): item for key, item in entry.items()})
+            else:
+                self._refuse((), "is not an object with command or url")
+
+    def _take_one(self, name: str, entry: Mapping[str, object]) -> None:
+        for key in entry:
+            if key not in _KNOWN:
+                self._note(key, "is not used here")
+        enabled = entry.get("disabled") is not True and entry.get("enabled") is not False
+        command, url, kind = entry.get("command"), entry.get("url"), entry.get("type")
+        if kind == "sse":
+            self._note("type", "sse is not supported yet; this server is left out")
+            return
+        before = len(self.problems)
+        if isinstance(command, str) and command:
+            server = Server(
+                name=name,
+                transport="stdio",
+                command=(command, *self._read_list(entry, "args")),
+                cwd=self._read_text(entry, "cwd"),
+                env=self._read_pairs(entry, "env"),
+                enabled=enabled,
+            )
+        elif isinstance(url, str) and url:
+            headers = self._read_pairs(entry, "headers")
+            server = Server(
+                name=name, transport="http", url=url, headers=self._drop(headers), enabled=enabled
+            )
+        else:
+            self._refuse((), "has neither command nor url")
+            return
+        self._check_type(kind, server)
+        for problem in check_server(server) if len(self.problems) == before else ():
+            self._refuse(problem.path, problem.text)
+        self.servers.append(server)
+
+    def _check_type(self, kind: object, server: Server) -> None:
+        fits = kind in _HTTP_TYPES if server.transport == "http" else kind == "stdio"
+        if kind is not None and not fits:
+            known = ", ".join(sorted({"stdio", *_HTTP_TYPES}))
+            self._refuse(("type",), f"{json.dumps(kind)} is unknown for it; known: {known}")
+        for part in (*server.command, server.url or "", server.cwd or ""):
+            self._look_for_variables((), part)
+
+    def _look_for_variables(self, path: tuple[str, ...], text: str) -> None:
+        if "${input:" in text:
+            self._refuse(path, "asks a person (${input:...}); write ${env:NAME} and set NAME")
+        elif "${" in text:
+            self._note(path[-1] if path else "command", "holds ${...}, which is taken as written")
+
+    def _drop(self, headers: dict[str, str]) -> dict[str, str]:
+        for name in headers:
+            if is_our_header(name):
+                self._note(name, "is a header that the gateway sets itself; left out")
+        return {name: value for name, value in headers.items() if not is_our_header(name)}
+
+    def _read_text(self, entry: Mapping[str, object], key: str) -> str | None:
+        value = entry.get(key)
+        if value is None or isinstance(value, str):
+            return value
+        self._refuse((key,), "is not a text")
+        return None
+
+    def _read_list(self, entry: Mapping[str, object], key: str) -> list[str]:
+        value = entry.get(key)
+        if value is None:
+            return []
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return [str(item) for item in value]
+        self._refuse((key,), "is not a list of texts")
+        return []
+
+    def _read_pairs(self, entry: Mapping[str, object], key: str) -> dict[str, str]:
+        value = entry.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self._refuse((key,), "is not an object of texts")
+            return {}
+        return {str(name): self._read_value((key, str(name)), item) for name, item in value.items()}
+
+    def _read_value(self, path: tuple[str, ...], value: object) -> str:
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, int | float):
+            return str(value)
+        if not isinstance(value, str):
+            self._refuse(path, "is not a text")
+            return ""
+        found = _VARIABLE.fullmatch(value)
+        if found is not None:
+            return f"{found[1]}env:{found[2]}"
+        self._look_for_variables(path, value)
+        return value
+
+    def _note(self, key: str, text: str) -> None:
+        self.notes.append(f"{join_path((*self._at, key))}: {text}")
+
+    def _refuse(self, path: tuple[str | int, ...], text: str) -> None:
+        problem = Problem((*self._at, *path), text)
+        self.problems.append(f"{self._path}: {join_path(problem.path)}: {problem.text}")

@@ -1,0 +1,1 @@
+"""The stored and the live truth about servers and their entries."""

@@ -1,0 +1,184 @@
+"""A real gate with known entries, and links that do what a test says."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from mcpgate.errors import LinkFault
+from mcpgate.gate import Caller, Gate, Head
+from mcpgate.model import Call, Forward, Link
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden/snapshot.json"
+MODERN_META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+class ManualClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.at = 1_000_000_000
+
+    def now(self) -> int:
+        return self.at
+
+    def wall(self) -> int:
+        return 1_700_000_000_000_000_000 + self.at
+
+    def random(self, size_bytes: int) -> bytes:
+        return b"\1" * size_bytes
+
+
+class ScriptedCall:
+    """One call whose messages a test puts in."""
+
+    def __init__(self, forward: Forward, upstream_id: int, deadline_ns: int) -> None:
+        self.sent = json.loads(forward.body)
+        self.upstream_id = upstream_id
+        self.deadline_ns = deadline_ns
+        self.queue: asyncio.Queue[bytes | BaseException] = asyncio.Queue()
+        self.cancelled: list[bytes] = []
+        self.closed = 0
+
+    async def receive(self) -> bytes:
+        found = await self.queue.get()
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def cancel(self, body: bytes) -> None:
+        self.cancelled.append(body)
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def expire(self) -> None:
+        self.fail("deadline")
+
+    def fail(self, reason: str) -> None:
+        self.queue.put_nowait(LinkFault(reason))
+
+    def answer(self, result: object, **more: object) -> None:
+        message = {"jsonrpc": "2.0", "id": self.upstream_id, "result": result, **more}
+        self.queue.put_nowait(json.dumps(message).encode())
+
+    def progress(self, amount: int) -> None:
+        token = self.sent["params"]["_meta"]["progressToken"]
+        params = {"progressToken": token, "progress": amount}
+        message = {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+        self.queue.put_nowait(json.dumps(message).encode())
+
+
+class ScriptedLink:
+    """A link whose calls a test answers."""
+
+    def __init__(self) -> None:
+        self.calls: list[ScriptedCall] = []
+        self.called = asyncio.Event()
+
+    def call(self, forward: Forward, upstream_id: int, deadline_ns: int) -> Call:
+        self.calls.append(ScriptedCall(forward, upstream_id, deadline_ns))
+        self.called.set()
+        return self.calls[-1]
+
+    async def request(self, method: str, params: bytes, timeout_s: float) -> bytes:
+        raise NotImplementedError
+
+    def listen(self, notice: Callable[[int], None]) -> None:
+        raise NotImplementedError
+
+    async def wait_lost(self) -> str:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        raise NotImplementedError
+
+
+class ScriptedLinks:
+    """Links by server."""
+
+    def __init__(self) -> None:
+        self.links: dict[str, Link] = {}
+
+    def find(self, server: str) -> Link | None:
+        return self.links.get(server)
+
+
+class KeptSink:
+    """Keep what a client would get."""
+
+    def __init__(self, room: int = 1000) -> None:
+        self.room = room
+        self.sent: list[tuple[int, bytes, str]] = []
+        self.messages: list[bytes] = []
+        self.ended = 0
+        self.gone: Callable[[], None] | None = None
+
+    def send(self, status: int, body: bytes, session: str = "") -> None:
+        self.sent.append((status, body, session))
+
+    def write(self, message: bytes) -> bool:
+        if len(self.messages) >= self.room:
+            return False
+        self.messages.append(message)
+        return True
+
+    def end(self) -> None:
+        self.ended += 1
+
+    def watch(self, gone: Callable[[], None]) -> None:
+        self.gone = gone
+
+    def unwatch(self) -> None:
+        self.gone = None
+
+    def read(self) -> dict[str, object]:
+        assert len(self.sent) == 1
+        found: dict[str, object] = json.loads(self.sent[0][1])
+        return found
+
+
+def make_gate(clock: ManualClock) -> Gate:
+    gate = Gate(b"k" * 32, None, b"s" * 32, "node")
+    gate.align(clock.wall(), clock.now())
+    gate.swap(GOLDEN.read_bytes())
+    return gate
+
+
+def encode(method: str, params: dict[str, object], request_id: object = 1) -> bytes:
+    message = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
+    return json.dumps(message).encode()
+
+
+def encode_call(name: str, request_id: object = 1, **meta: object) -> bytes:
+    params: dict[str, object] = {"name": name, "arguments": {}}
+    return encode("tools/call", {**params, "_meta": meta} if meta else params, request_id)
+
+
+def encode_modern(method: str, request_id: object = 1, **params: object) -> bytes:
+    return encode(method, {**params, "_meta": MODERN_META}, request_id)
+
+
+def modern_head(method: str, name: str | None = None) -> Head:
+    return Head("2026-07-28", method, name, None, False)
+
+
+def open_session(gate: Gate, clock: ManualClock, revision: str = "2025-11-25") -> Caller:
+    """Do the handshake of a legacy client."""
+    params: dict[str, object] = {
+        "protocolVersion": revision,
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }
+    hello = encode("initialize", params)
+    verdict = gate.inspect(hello, gate.new_caller("anonymous", modern=False), None, clock.now())
+    caller = gate.find_caller(verdict.session, "anonymous", clock.now())
+    assert caller is not None
+    return caller
+
+
+def read_events(lines: bytes) -> list[dict[str, object]]:
+    return [json.loads(line) for line in lines.splitlines()]

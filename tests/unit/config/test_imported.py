@@ -1,0 +1,174 @@
+"""Files of editors are taken as they are."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcpgate.config.export import write_servers
+from mcpgate.config.imported import Imported, name_servers, read_imported
+from mcpgate.config.load import ConfigSource, load
+from mcpgate.errors import ConfigError
+
+ALIKE = st.text("abAB _-.é1", max_size=24)
+
+
+def read(folder: Path, text: str) -> Imported:
+    path = folder / "editor.json"
+    path.write_text(text)
+    return read_imported(str(path))
+
+
+@pytest.mark.requirement("R-IMPORT")
+@given(st.lists(st.text(max_size=30) | ALIKE, unique=True, max_size=12))
+def test_names_are_ours_and_never_fall_together(names: list[str]) -> None:
+    given_names = name_servers(names)
+    assert list(given_names) == names
+    assert len(set(given_names.values())) == len(names)
+    for old, new in given_names.items():
+        assert re.fullmatch("[a-z0-9-]{1,20}", new)
+        assert new == old or not re.fullmatch("[a-z0-9-]{1,20}", old)
+
+
+@pytest.mark.requirement("R-IMPORT")
+@given(st.lists(ALIKE, unique=True, max_size=8), st.randoms(use_true_random=False))
+def test_names_do_not_depend_on_the_order(names: list[str], random: object) -> None:
+    assert name_servers(names) == name_servers(reversed(names))
+
+
+@pytest.mark.requirement("R-IMPORT")
+def test_a_plain_difference_in_letters_keeps_the_name_readable() -> None:
+    assert name_servers(["My Server", "time"]) == {"My Server": "my-server", "time": "time"}
+    alike = name_servers(["My Server", "my_server", "my-server"])
+    assert alike["my-server"] == "my-server"
+    assert all(name.startswith("my-server") for name in alike.values())
+
+
+@pytest.mark.requirement("R-IMPORT")
+def test_claude_and_cursor(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """{"theme": "dark", "mcpServers": {
+          "time": {"command": "uvx", "args": ["mcp-server-time"], "env": {"TZ": "UTC", "N": 5}},
+          "web": {"type": "http", "url": "https://x/mcp", "headers": {"Authorization": "Bearer s"}},
+          "bare": {"url": "http://127.0.0.1:1/mcp", "disabled": true, "autoApprove": []}}}""",
+    )
+    time, web, bare = found.servers
+    assert (time.transport, time.command) == ("stdio", ("uvx", "mcp-server-time"))
+    assert time.env == {"TZ": "UTC", "N": "5"}
+    assert (web.transport, web.headers) == ("http", {"Authorization": "Bearer s"})
+    assert (bare.enabled, web.enabled) == (False, True)
+    assert found.notes == ("mcpServers.bare.autoApprove: is not used here",)
+
+
+@pytest.mark.requirement("R-IMPORT")
+def test_vs_code_with_comments_and_last_commas(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """{ // what we use
+          "inputs": [{"id": "t", "type": "promptString"}],
+          "servers": {
+            "a": {"type": "stdio", "command": "x", "args": ["//no comment", "a,]"], },
+            /* two
+               lines */
+            "b": {"type": "http", "url": "https://x/mcp"},
+          },
+        }""",
+    )
+    assert found.servers[0].command == ("x", "//no comment", "a,]")
+    assert found.notes == ("inputs: the gateway cannot ask a person; set variables instead",)
+
+
+@pytest.mark.requirement("R-IMPORT")
+def test_variables_become_references_and_questions_are_refused(tmp_path: Path) -> None:
+    text = json.dumps(
+        {
+            "servers": {
+                "a": {
+                    "url": "https://x",
+                    "headers": {"A": "Bearer ${env:TOK}", "B": "${B}", "C": "x${C}"},
+                }
+            }
+        }
+    )
+    found = read(tmp_path, text)
+    assert found.servers[0].headers == {"A": "Bearer env:TOK", "B": "env:B", "C": "x${C}"}
+    assert found.notes == ("servers.a.C: holds ${...}, which is taken as written",)
+    with pytest.raises(ConfigError, match=r"servers\.a\.env\.K: asks a person"):
+        read(tmp_path, '{"servers": {"a": {"command": "x", "env": {"K": "${input:k}"}}}}')
+
+
+@pytest.mark.requirement("R-IMPORT")
+def test_everything_that_cannot_be_taken_is_said(tmp_path: Path) -> None:
+    entries = {
+        "none": {},
+        "word": "x",
+        "args": {"command": "x", "args": "y"},
+        "type": {"command": "x", "type": "http"},
+        "url": {"url": "ftp://x/"},
+        "header": {"url": "https://x/", "headers": {"A": "b\n"}},
+    }
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, json.dumps({"mcpServers": entries}))
+    assert [problem.split(": ")[1] for problem in caught.value.problems] == [
+        "mcpServers.none",
+        "mcpServers.word",
+        "mcpServers.args.args",
+        "mcpServers.type.type",
+        "mcpServers.url.url",
+        "mcpServers.header.headers.A",
+    ]
+
+
+@pytest.mark.requirement("R-IMPORT")
+def test_what_is_not_supported_is_left_out_with_a_note(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """{"mcpServers": {"s": {"type": "sse", "url": "https://x/sse"},
+            "h": {"url": "https://x/", "headers": {"Accept": "x"}}}}""",
+    )
+    assert [server.name for server in found.servers] == ["h"]
+    assert found.servers[0].headers == {}
+    assert len(found.notes) == 2
+
+
+@pytest.mark.requirement("R-IMPORT")
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '{"mcpServers": 5}', '{"other": {}}', "[" * 99999]
+)
+def test_files_without_servers_are_explained(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"not readable as JSON|no servers"):
+        read(tmp_path, text)
+
+
+@pytest.mark.requirement("R-SECRET")
+def test_the_yaml_of_an_editors_file_loads_and_holds_no_secret(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """{"mcpServers": {
+          "a": {"command": "x", "args": ["on", "5"], "env": {"API_KEY": "hidden1", "B": "no"}},
+          "b": {"url": "https://x/", "headers": {"Authorization": "Bearer hidden2"},
+                "disabled": true}}}""",
+    )
+    text, variables = write_servers(found.servers)
+    assert "hidden" not in text
+    assert variables == ("A_API_KEY", "B_AUTHORIZATION")
+    own = tmp_path / "mcpgate.yaml"
+    own.write_text(text)
+    first, second = load(str(own)).servers
+    assert first.command == ("x", "on", "5")
+    assert first.env == {"API_KEY": "env:A_API_KEY", "B": "no"}
+    assert second.headers == {"Authorization": "Bearer env:B_AUTHORIZATION"}
+    assert not second.enabled
+
+
+@pytest.mark.requirement("R-IMPORT")
+def test_a_source_can_be_an_editors_file(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    path.write_text('{"mcpServers": {"Web One": {"url": "https://x/mcp"}}}')
+    source = ConfigSource(str(path), imported=True, state_dir=str(tmp_path))
+    assert [server.name for server in source.load().servers] == ["web-one"]
+    assert source.notes == ('mcpServers["Web One"]: is called "web-one" here',)

@@ -1,0 +1,304 @@
+"""The path of a message: one close for every ticket, one reply, and nothing retried."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mcpgate.exchange import Exchange
+from mcpgate.gate import LISTS, TOOLS, Caller, Gate, Head
+from mcpgate.links.wheel import Wheel
+from tests.support.exchanges import (
+    KeptSink,
+    ManualClock,
+    ScriptedCall,
+    ScriptedLink,
+    ScriptedLinks,
+    encode,
+    encode_call,
+    encode_modern,
+    make_gate,
+    modern_head,
+    open_session,
+    read_events,
+)
+
+OK: dict[str, object] = {"content": []}
+
+
+class Path:
+    """One exchange with everything around it."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.gate: Gate = make_gate(self.clock)
+        self.links = ScriptedLinks()
+        self.link = ScriptedLink()
+        self.links.links = {"every": self.link, "time": self.link}
+        self.wheel = Wheel(self.clock)
+        self.events: list[dict[str, object]] = []
+        self.recording = True
+        self.exchange = Exchange(self.gate, self.links, self.wheel, self.clock.now, self.record)
+        self.caller = open_session(self.gate, self.clock)
+        self.modern = self.gate.new_caller("anonymous", modern=True)
+        self.tasks: list[asyncio.Task[object]] = []
+        self.record()
+        self.events.clear()
+
+    def record(self) -> bool:
+        self.events += read_events(self.gate.drain())
+        return self.recording
+
+    def start(self, raw: bytes, sink: KeptSink, head: Head | None = None) -> asyncio.Task[object]:
+        caller: Caller = self.modern if head else self.caller
+        task: asyncio.Task[object] = asyncio.create_task(self.exchange.run(raw, caller, head, sink))
+        self.tasks.append(task)
+        return task
+
+    async def begin(self, raw: bytes, sink: KeptSink, head: Head | None = None) -> ScriptedCall:
+        self.link.called.clear()
+        self.start(raw, sink, head)
+        await self.link.called.wait()
+        return self.link.calls[-1]
+
+    def endings(self) -> list[object]:
+        return [event["outcome"] for event in self.events if event["kind"] == "end"]
+
+
+@pytest.fixture
+async def path() -> AsyncIterator[Path]:
+    made = Path()
+    yield made
+    await asyncio.gather(*made.tasks, return_exceptions=True)
+    assert len(made.exchange.open) == 0
+    assert all(call.closed == 1 for call in made.link.calls)
+
+
+@pytest.mark.requirement("R-PATH")
+async def test_call_goes_through_and_comes_back(path: Path) -> None:
+    sink = KeptSink()
+    call = await path.begin(encode_call("every__echo", "seven"), sink)
+    assert call.sent["params"]["name"] == "echo"
+    assert call.sent["id"] == call.upstream_id
+    assert [event["kind"] for event in path.events] == ["verdict"]
+    call.answer(OK)
+    await asyncio.gather(*path.tasks)
+    assert sink.read() == {"jsonrpc": "2.0", "id": "seven", "result": OK}
+    assert path.endings() == ["done"]
+
+
+@pytest.mark.requirement("R-LISTS")
+async def test_answers_of_the_gate_need_no_server(path: Path) -> None:
+    path.links.links.clear()
+    sink = KeptSink()
+    assert await path.start(encode("tools/list", {}), sink) is None
+    assert "result" in sink.read()
+    assert path.endings() == []
+
+
+@pytest.mark.requirement("R-STATUS")
+async def test_notification_is_accepted_without_a_body(path: Path) -> None:
+    sink = KeptSink()
+    await path.start(b'{"jsonrpc":"2.0","method":"notifications/initialized"}', sink)
+    assert sink.sent == [(202, b"", "")]
+
+
+@pytest.mark.requirement("R-ERRORS")
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"jsonrpc":"2.0"}', b"\xff"])
+async def test_broken_message_is_refused(path: Path, raw: bytes) -> None:
+    sink = KeptSink()
+    await path.start(raw, sink)
+    assert sink.sent[0][0] == 400
+    assert path.events[-1]["outcome"] == "refuse"
+
+
+@pytest.mark.requirement("R-ERRORS")
+async def test_server_without_a_link_is_unavailable(path: Path) -> None:
+    path.links.links.clear()
+    sink = KeptSink()
+    await path.start(encode_call("every__echo"), sink)
+    error = sink.read()["error"]
+    assert isinstance(error, dict)
+    assert (error["code"], error["data"]["reason"]) == (-31005, "unavailable")
+    assert path.endings() == ["failed"]
+
+
+@pytest.mark.requirement("R-ERRORS")
+@pytest.mark.parametrize(
+    ("reason", "ending", "told"),
+    [
+        ("unavailable", "failed", 0),
+        ("lost", "lost", 0),
+        ("deadline", "deadline", 1),
+        ("unreadable", "failed", 0),
+        ("reply_too_large", "failed", 0),
+    ],
+)
+async def test_fault_of_a_link_is_an_error(path: Path, reason: str, ending: str, told: int) -> None:
+    sink = KeptSink()
+    call = await path.begin(encode_call("every__echo", 9), sink)
+    call.fail(reason)
+    await asyncio.gather(*path.tasks)
+    answer = sink.read()
+    assert answer["id"] == 9
+    assert isinstance(answer["error"], dict)
+    assert answer["error"]["data"]["reason"] == reason
+    assert path.endings() == [ending]
+    assert len(call.cancelled) == told
+
+
+@pytest.mark.requirement("R-ERRORS")
+@pytest.mark.parametrize("raw", [b"rubbish", b'{"jsonrpc":"2.0","id":1,"id":1,"result":{}}'])
+async def test_unreadable_reply_is_an_error(path: Path, raw: bytes) -> None:
+    sink = KeptSink()
+    call = await path.begin(encode_call("every__echo"), sink)
+    call.queue.put_nowait(raw)
+    await asyncio.gather(*path.tasks)
+    assert "error" in sink.read()
+    assert path.endings() == ["failed"]
+
+
+@pytest.mark.requirement("R-SSE")
+async def test_progress_comes_before_the_reply(path: Path) -> None:
+    sink = KeptSink()
+    call = await path.begin(encode_call("every__echo", progressToken="p"), sink)
+    call.progress(1)
+    call.progress(2)
+    call.answer(OK)
+    await asyncio.gather(*path.tasks)
+    assert [b'"p"' in message for message in sink.messages] == [True, True]
+    assert sink.read()["result"] == OK
+    assert [event["kind"] for event in path.events] == ["verdict", "end"]
+
+
+@pytest.mark.requirement("R-CANCEL")
+async def test_cancelled_call_gets_no_reply_and_the_server_is_told(path: Path) -> None:
+    sink, word = KeptSink(), KeptSink()
+    call = await path.begin(encode_call("every__echo", "x"), sink)
+    raw = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"x"}}'
+    await path.start(raw, word)
+    await asyncio.gather(*path.tasks)
+    assert word.sent == [(202, b"", "")]
+    assert (sink.sent, sink.ended) == ([], 1)
+    assert len(call.cancelled) == 1
+    assert str(call.upstream_id).encode() in call.cancelled[0]
+    assert path.endings() == ["cancelled"]
+
+
+@pytest.mark.requirement("R-CANCEL")
+async def test_only_the_named_call_of_the_same_session_is_cancelled(path: Path) -> None:
+    sink = KeptSink()
+    call = await path.begin(encode_call("every__echo", 1), sink)
+    mine = path.caller
+    path.caller = open_session(path.gate, path.clock)
+    assert path.caller.session != mine.session
+    raw = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%b}}'
+    await path.start(raw % b"1", KeptSink())
+    path.caller = mine
+    await path.start(raw % b'"1"', KeptSink())
+    assert call.cancelled == []
+    call.answer(OK)
+    await asyncio.gather(*path.tasks)
+    assert path.endings() == ["done"]
+
+
+@pytest.mark.requirement("R-CANCEL")
+async def test_modern_client_that_leaves_cancels(path: Path) -> None:
+    sink = KeptSink()
+    raw = encode_modern("tools/call", name="every__echo", arguments={})
+    call = await path.begin(raw, sink, modern_head("tools/call", "every__echo"))
+    assert sink.gone is None
+    path.wheel.sweep()
+    path.wheel.sweep()
+    assert sink.gone is not None
+    sink.gone()
+    await asyncio.gather(*path.tasks)
+    assert (sink.sent, len(call.cancelled)) == ([], 1)
+    assert path.endings() == ["cancelled"]
+    assert len(path.wheel) == 0
+
+
+@pytest.mark.requirement("R-CANCEL")
+async def test_legacy_client_that_leaves_cancels_nothing(path: Path) -> None:
+    sink = KeptSink()
+    call = await path.begin(encode_call("every__echo"), sink)
+    for _ in range(3):
+        path.wheel.sweep()
+    assert sink.gone is None
+    call.answer(OK)
+    await asyncio.gather(*path.tasks)
+    assert path.endings() == ["done"]
+
+
+@pytest.mark.requirement("R-SSE")
+async def test_client_that_takes_no_more_is_cut(path: Path) -> None:
+    sink = KeptSink(room=1)
+    call = await path.begin(encode_call("every__echo", progressToken=1), sink)
+    call.progress(1)
+    call.progress(2)
+    await asyncio.gather(*path.tasks)
+    assert (len(sink.messages), sink.sent, len(call.cancelled)) == (1, [], 1)
+    assert path.endings() == ["abandoned"]
+
+
+@pytest.mark.requirement("R-RUN")
+async def test_drain_answers_open_calls(path: Path) -> None:
+    sink = KeptSink()
+    await path.begin(encode_call("every__echo", 5), sink)
+    path.exchange.open.stop_all()
+    await asyncio.gather(*path.tasks)
+    answer = sink.read()
+    assert answer["id"] == 5
+    assert isinstance(answer["error"], dict)
+    assert answer["error"]["data"]["reason"] == "draining"
+    assert path.endings() == ["abandoned"]
+
+
+@pytest.mark.requirement("R-CLOSE")
+async def test_cancelled_task_closes_its_ticket(path: Path) -> None:
+    await path.begin(encode_call("every__echo"), KeptSink())
+    path.tasks[-1].cancel()
+    await asyncio.gather(*path.tasks, return_exceptions=True)
+    assert path.endings() == ["abandoned"]
+
+
+@pytest.mark.requirement("R-CLOSE")
+async def test_unexpected_fault_closes_the_ticket_and_rises(path: Path) -> None:
+    call = await path.begin(encode_call("every__echo"), KeptSink())
+    call.queue.put_nowait(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        await path.tasks[-1]
+    assert path.endings() == ["abandoned"]
+
+
+@pytest.mark.requirement("R-EVENT")
+async def test_no_call_goes_ahead_without_its_event(path: Path) -> None:
+    path.recording = False
+    sink = KeptSink()
+    await path.start(encode_call("every__echo"), sink)
+    error = sink.read()["error"]
+    assert isinstance(error, dict)
+    assert error["data"]["reason"] == "overloaded"
+    assert path.link.calls == []
+
+
+@pytest.mark.requirement("R-CHANGED")
+async def test_listen_is_handed_to_the_listener(path: Path) -> None:
+    sink = KeptSink()
+    raw = encode_modern("subscriptions/listen", "L", notifications={"toolsListChanged": True})
+    verdict = await path.exchange.run(raw, path.modern, modern_head("subscriptions/listen"), sink)
+    assert verdict is not None
+    assert (verdict.streams & LISTS, verdict.subscription) == (TOOLS, b'"L"')
+    assert sink.sent == []
+
+
+@pytest.mark.requirement("R-PATH")
+async def test_repeated_client_id_disturbs_no_one(path: Path) -> None:
+    first, second = KeptSink(), KeptSink()
+    one = await path.begin(encode_call("every__echo", 1), first)
+    two = await path.begin(encode_call("every__echo", 1), second)
+    two.answer({"content": [2]})
+    one.answer({"content": [1]})
+    await asyncio.gather(*path.tasks)
+    assert first.read()["result"] == {"content": [1]}
+    assert second.read()["result"] == {"content": [2]}
