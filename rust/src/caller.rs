@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sha2::{Digest, Sha256};
 
 use crate::revision::Revision;
-use crate::seal::{Kind, Sealer};
+use crate::seal::{Kind, SEALED_BYTES, Sealer};
 
 /// How many opened sessions are remembered before the memory starts afresh.
 const REMEMBERED: usize = 20_000;
@@ -94,6 +94,9 @@ impl Callers {
         wall_ns: i64,
         session_ns: i64,
     ) -> Option<Arc<Caller>> {
+        if id.len() > SEALED_BYTES {
+            return None;
+        }
         let key = digest(id, principal);
         if let Some((caller, expires)) = self.lock().open.get(&key) {
             return (wall_ns < *expires).then(|| Arc::clone(caller));

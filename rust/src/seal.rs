@@ -11,7 +11,7 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 
 /// The longest id that is opened.
-const SEALED_BYTES: usize = 512;
+pub const SEALED_BYTES: usize = 512;
 const NONCE_BYTES: usize = 24;
 
 /// What an id stands for.
