@@ -164,6 +164,16 @@ def test_a_head_over_the_limit_is_refused(whole: bool) -> None:
 
 
 @pytest.mark.requirement("R-LINK-HTTP")
+def test_a_head_just_under_the_limit_passes_in_pieces() -> None:
+    connection, _, _, reader = start()
+    big = b"x-big: " + b"x" * (HEAD_BYTES - 500) + b"\r\n"
+    answer = JSON.replace(b"content-type", big + b"content-type")
+    for at in range(0, len(answer), 1000):
+        connection.data_received(answer[at : at + 1000])
+    assert (reader.ended, reader.fault) == (True, None)
+
+
+@pytest.mark.requirement("R-LINK-HTTP")
 @pytest.mark.parametrize("extra", [JSON, b"rubbish", b"\x00"])
 def test_bytes_nobody_asked_for_end_the_connection(extra: bytes) -> None:
     connection, transport, owner, reader = start()

@@ -1,0 +1,1 @@
+"""Links: live connections to servers, one file per transport."""

@@ -1,0 +1,151 @@
+"""One open request to a server: a queue of messages with one reader and an end.
+
+The link puts messages in, the exchange takes them out; whoever ends the call first decides how.
+A queue over its bounds asks the carrier to stop reading until it has been half emptied.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol, final
+
+from mcpgate.errors import LinkFault
+
+QUEUE_MESSAGES = 256
+QUEUE_BYTES = 1 << 20
+
+
+class Carrier(Protocol):
+    """What carries a call to its server."""
+
+    def cancel(self, call: "OpenCall", body: bytes, /) -> None:
+        """Tell the server that nobody waits."""
+        ...
+
+    def forget(self, call: "OpenCall", /) -> None:
+        """Let go of the call."""
+        ...
+
+    def resume(self) -> None:
+        """Read on after a full queue was emptied."""
+        ...
+
+
+@final
+class _Nobody:
+    """Carries a closed call, so that nothing keeps its connection alive."""
+
+    def cancel(self, call: "OpenCall", body: bytes) -> None:
+        """Do nothing."""
+
+    def forget(self, call: "OpenCall") -> None:
+        """Do nothing."""
+
+    def resume(self) -> None:
+        """Do nothing."""
+
+
+_NOBODY = _Nobody()
+
+
+@final
+class OpenCall:
+    """One open request; `slow` is a callback for the wheel, run once if the call lasts."""
+
+    __slots__ = (
+        "_carrier",
+        "_fault",
+        "_full",
+        "_queue",
+        "_size",
+        "_waiter",
+        "answered",
+        "deadline_ns",
+        "slow",
+        "upstream_id",
+    )
+
+    def __init__(self, upstream_id: int, deadline_ns: int, carrier: Carrier) -> None:
+        self.upstream_id = upstream_id
+        self.deadline_ns = deadline_ns
+        self.slow: Callable[[], None] | None = None
+        self.answered = False
+        self._carrier = carrier
+        self._queue: deque[bytes] = deque()
+        self._size = 0
+        self._full = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._fault: LinkFault | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further message will be put."""
+        return self.answered or self._fault is not None
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody reads what was put."""
+        return self._full
+
+    async def receive(self) -> bytes:
+        """Return the next message; raise LinkFault when none will come."""
+        queue = self._queue
+        while not queue:
+            if self._fault is not None:
+                raise self._fault
+            if self.answered:
+                raise LinkFault("lost", "the server has already answered this call")
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        message = queue.popleft()
+        self._size -= len(message)
+        if self._full and len(queue) <= QUEUE_MESSAGES // 2 and self._size <= QUEUE_BYTES // 2:
+            self._full = False
+            self._carrier.resume()
+        return message
+
+    async def receive_last(self) -> bytes:
+        """Return the final message, past all others."""
+        message = await self.receive()
+        while self._queue or not self.answered:
+            message = await self.receive()
+        return message
+
+    def put(self, message: bytes, *, final: bool) -> bool:
+        """Queue a message; say whether there is room for more."""
+        if self.ended:
+            return True
+        self._queue.append(message)
+        self._size += len(message)
+        self.answered = final
+        self._wake()
+        if final or (len(self._queue) <= QUEUE_MESSAGES and self._size <= QUEUE_BYTES):
+            return True
+        self._full = True
+        return False
+
+    def fail(self, fault: LinkFault) -> None:
+        """End the call, unless it has ended."""
+        if not self.ended:
+            self._fault = fault
+            self._wake()
+
+    def expire(self) -> None:
+        """End the call with reason `deadline`."""
+        self.fail(LinkFault("deadline", "the server did not answer in time"))
+
+    def cancel(self, body: bytes) -> None:
+        """Tell the server that nobody waits."""
+        self._carrier.cancel(self, body)
+
+    def close(self) -> None:
+        """Forget this call."""
+        carrier, self._carrier = self._carrier, _NOBODY
+        carrier.forget(self)
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)

@@ -1,0 +1,217 @@
+"""The connections to one http server: a free list, a bound, and a queue when the bound is reached.
+
+Free connections are used last in, first out, so that the rest grow old and are closed. Nothing is
+dialled while one is free. Requests wait in order; each is sent on the first connection that is
+ready, whether it was dialled for it or given back. A request is written at most once. Urgent ones
+(answers to a server, cancels) come first and may use a few connections more: a server whose calls
+all wait for such an answer must not wait for one of them to end.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final, final
+
+from mcpgate.clock import Clock
+from mcpgate.errors import LinkFault
+from mcpgate.links.http_connection import HttpConnection, Reply
+from mcpgate.links.target import Target
+from mcpgate.links.workers import Workers
+
+DIAL_S: Final = 10.0
+DRAIN_NS: Final = 1_000_000_000
+DEAD_AFTER: Final = 3
+SPARE: Final = 4
+
+
+@final
+class HttpPool:
+    """Send requests over a bounded number of keep-alive connections."""
+
+    def __init__(self, target: Target, secure: ssl.SSLContext | None, clock: Clock, bound: int):
+        self._target = target
+        self._secure = secure
+        self._clock = clock
+        self._bound = bound
+        self._free: list[HttpConnection] = []
+        self._open: set[HttpConnection] = set()
+        self._draining: set[HttpConnection] = set()
+        self._urgent: dict[Reply, bytes] = {}
+        self._waiting: dict[Reply, bytes] = {}
+        self._dialling = 0
+        self._failures = 0
+        self._closed = False
+        self._workers = Workers()
+        self.on_dead: Callable[[str], None] = _ignore
+
+    @property
+    def size(self) -> int:
+        """How many connections are open."""
+        return len(self._open)
+
+    def send(self, reply: Reply, payload: bytes, *, urgent: bool = False) -> None:
+        """Write at once on a free connection, or wait for one."""
+        free = self._free
+        now = self._clock.now()
+        while free:
+            connection = free.pop()
+            if connection.until_ns > now and connection.usable:
+                connection.send(reply, payload)
+                return
+            connection.abort()
+        if self._closed:
+            reply.fail(LinkFault("unavailable", "the link is closed"))
+            return
+        (self._urgent if urgent else self._waiting)[reply] = payload
+        self._dial_more()
+
+    def withdraw(self, reply: Reply) -> None:
+        """Forget a request: unsent it is dropped, half answered its connection is closed."""
+        if reply in self._waiting:
+            del self._waiting[reply]
+        elif reply in self._urgent:
+            del self._urgent[reply]
+        elif reply.connection is not None:
+            reply.connection.abort()
+
+    def drain(self, reply: Reply) -> None:
+        """Let the rest of an answered stream run out, for a second at most."""
+        connection = reply.connection
+        if connection is not None:
+            connection.until_ns = self._clock.now() + DRAIN_NS
+            self._draining.add(connection)
+
+    def release(self, connection: HttpConnection) -> None:
+        """Use a connection for who waits longest, or keep it."""
+        self._draining.discard(connection)
+        if self._urgent:
+            connection.send(*_pop(self._urgent))
+        elif self._closed or len(self._open) > self._bound:
+            connection.abort()
+        elif self._waiting:
+            connection.send(*_pop(self._waiting))
+        else:
+            connection.rest(self._clock.now())
+            self._free.append(connection)
+
+    def forget(self, connection: HttpConnection) -> None:
+        """Make room for another connection."""
+        self._open.discard(connection)
+        self._draining.discard(connection)
+        with contextlib.suppress(ValueError):
+            self._free.remove(connection)
+        self._dial_more()
+
+    def sweep(self) -> None:
+        """Close what has been idle or draining for too long."""
+        now = self._clock.now()
+        old = [one for one in self._free if one.until_ns <= now]
+        old += [one for one in self._draining if one.until_ns <= now]
+        for connection in old:
+            connection.abort()
+        if old:
+            self._free = [one for one in self._free if one.until_ns > now]
+
+    async def open_apart(self, reply: Reply, payload: bytes) -> None:
+        """Send on a connection of its own, for a stream that stays; raise LinkFault if it fails."""
+        try:
+            connection = await self._connect(_Apart())
+        except (OSError, ValueError) as error:
+            raise LinkFault("unavailable", self._describe(error)) from error
+        connection.send(reply, payload)
+
+    async def close(self) -> None:
+        """Close every connection and fail whatever still waits."""
+        self._closed = True
+        for connection in list(self._open):
+            connection.abort()
+        self._fail_waiting("the link is closed", 0)
+        await self._workers.close()
+
+    def _dial_more(self) -> None:
+        taken = len(self._open) + self._dialling
+        missing = len(self._urgent) + len(self._waiting) - self._dialling
+        room = self._bound - taken
+        if self._urgent and room <= 0:
+            missing, room = len(self._urgent) - self._dialling, self._bound + SPARE - taken
+        for _ in range(0 if self._closed else min(missing, room)):
+            self._dialling += 1
+            self._workers.start(self._dial)
+
+    async def _dial(self) -> None:
+        try:
+            connection = await self._connect(self)
+        except (OSError, ValueError) as error:
+            self._dialling -= 1
+            self._dial_failed(self._describe(error))
+            return
+        except BaseException:
+            self._dialling -= 1
+            raise
+        self._dialling -= 1
+        if not connection.usable:
+            self._dial_failed(f"{self._target.authority} closes connections as they open")
+            return
+        self._failures = 0
+        self._open.add(connection)
+        self.release(connection)
+
+    async def _connect(self, owner: "HttpPool | _Apart") -> HttpConnection:
+        loop = asyncio.get_running_loop()
+        target = self._target
+        async with asyncio.timeout(DIAL_S):
+            transport, connection = await loop.create_connection(
+                lambda: HttpConnection(owner),
+                target.host,
+                target.port,
+                ssl=self._secure,
+                server_hostname=target.host if target.secure else None,
+            )
+        _keep_watch(transport)
+        return connection
+
+    def _dial_failed(self, text: str) -> None:
+        self._failures += 1
+        self._fail_waiting(text, self._dialling)
+        if self._failures >= DEAD_AFTER:
+            self.on_dead(text)
+
+    def _fail_waiting(self, text: str, keep: int) -> None:
+        while len(self._waiting) + len(self._urgent) > keep:
+            reply, _ = _pop(self._waiting or self._urgent)
+            reply.fail(LinkFault("unavailable", text))
+
+    def _describe(self, error: Exception) -> str:
+        why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+        return f"{self._target.authority} cannot be reached: {why}"
+
+
+@final
+class _Apart:
+    """Owns a connection that serves one stream and is not used again."""
+
+    def release(self, connection: HttpConnection) -> None:
+        """Close it: its stream is over."""
+        connection.abort()
+
+    def forget(self, connection: HttpConnection) -> None:
+        """Do nothing: nobody counts it."""
+
+
+def _pop(waiting: dict[Reply, bytes]) -> tuple[Reply, bytes]:
+    reply = next(iter(waiting))
+    return reply, waiting.pop(reply)
+
+
+def _keep_watch(transport: asyncio.BaseTransport) -> None:
+    """Have the kernel notice a peer that vanished without a word."""
+    connected = transport.get_extra_info("socket")
+    if connected is not None:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
+
+
+def _ignore(_: str) -> None:
+    """Do nothing with a reason."""

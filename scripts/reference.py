@@ -1,0 +1,117 @@
+"""Write docs/reference from the code: reasons, settings, commands."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import NODEFAULT, inspect
+
+from mcpgate.cli.main import cli
+from mcpgate.config.model import Config
+from mcpgate.config.schema import render_schema
+from mcpgate.gate import REASONS
+
+FOLDER: Final = Path(__file__).resolve().parent.parent / "docs/reference"
+WRITTEN: Final = "Written by `make docs`; do not edit."
+
+
+def render_reasons() -> str:
+    """Write the one error table, as the gate lists it."""
+    lines = [
+        "# Reasons",
+        "",
+        f"Each refusal names one of these in `data.reason`. {WRITTEN}",
+        "",
+        "| reason | JSON-RPC code | HTTP status | whose fault | worth retrying | text |",
+        "|---|---|---|---|---|---|",
+    ]
+    for reason, (code, status, side, retryable, text) in REASONS.items():
+        retry = "yes" if retryable else "no"
+        lines.append(f"| `{reason}` | {code} | {status} | {side} | {retry} | {text} |")
+    return "\n".join(lines) + "\n"
+
+
+def list_settings(shape: inspect.Type, path: str = "") -> Iterator[tuple[str, str, str]]:
+    """Find every setting below a type: its path, its default and its description."""
+    if isinstance(shape, inspect.Metadata):
+        yield from list_settings(shape.type, path)
+    elif isinstance(shape, inspect.UnionType):
+        for each in shape.types:
+            yield from list_settings(each, path)
+    elif isinstance(shape, inspect.VarTupleType):
+        yield from list_settings(shape.item_type, f"{path}[]")
+    elif isinstance(shape, inspect.StructType):
+        for field in shape.fields:
+            name = f"{path}.{field.encode_name}".lstrip(".")
+            yield name, show_default(field), describe(field.type)
+            yield from list_settings(field.type, name)
+
+
+def show_default(field: inspect.Field) -> str:
+    """Write a default as the configuration would."""
+    if field.default is NODEFAULT and field.default_factory is NODEFAULT:
+        return "required"
+    value = field.default
+    if value is NODEFAULT:
+        value = field.default_factory()
+    if isinstance(value, msgspec.Struct) or value in ((), [], {}, None, ""):
+        return ""
+    shown = msgspec.json.encode(value).decode()
+    return "" if "{" in shown else f"`{shown}`"
+
+
+def describe(shape: inspect.Type) -> str:
+    """Find the description that a setting carries."""
+    if isinstance(shape, inspect.Metadata):
+        found = (shape.extra_json_schema or {}).get("description")
+        return str(found) if found else describe(shape.type)
+    return ""
+
+
+def render_settings() -> str:
+    """Write every setting with its default."""
+    lines = [
+        "# Settings",
+        "",
+        f"Everything that `mcpgate.yaml` may hold. {WRITTEN}",
+        "",
+        "| setting | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, default, meaning in list_settings(inspect.type_info(Config)):
+        lines.append(f"| `{name}` | {default} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def render_commands() -> str:
+    """Write what each command says about itself."""
+    top = cli.make_context("mcpgate", [], terminal_width=100, resilient_parsing=True)
+    parts = [f"# Commands\n\n{WRITTEN}\n", f"```text\n{cli.get_help(top)}\n```\n"]
+    for name in cli.list_commands(top):
+        command = cli.get_command(top, name)
+        if command is None:
+            raise LookupError(name)
+        context = command.make_context(name, [], parent=top, resilient_parsing=True)
+        parts.append(f"## mcpgate {name}\n\n```text\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "reasons.md": render_reasons,
+    "settings.md": render_settings,
+    "commands.md": render_commands,
+    "config.schema.json": render_schema,
+}
+
+
+def main() -> int:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, render in PAGES.items():
+        (FOLDER / name).write_text(render())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Each promise of the project: id, text and where it comes from; tests name the id they hold to."""
+
+from dataclasses import dataclass
+from typing import Final
+
+MCP: Final = "https://modelcontextprotocol.io/specification"
+JOB: Final = "issue 3"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A promise, its source, and where we knowingly differ from that source."""
+
+    id: str
+    text: str
+    source: str
+    divergence: str = ""
+
+
+REQUIREMENTS: Final = (
+    Requirement("R-RUN", "One command starts the quickstart, Ctrl-C ends it, no orphan", JOB),
+    Requirement("R-LAYOUT", "Imports point down; only gate.py knows the compiled core", JOB),
+    Requirement("R-SHAPE", "Files, functions and suppressions stay small and few", JOB),
+    Requirement("R-PATH", "Each exchange is inspected, carried, reviewed and closed once", JOB),
+    Requirement("R-SPLICE", "What the gate does not have to change survives byte for byte", JOB),
+    Requirement(
+        "R-FRONT",
+        "Both eras are served over Streamable HTTP on one endpoint",
+        f"{MCP}/2026-07-28/basic/transports",
+    ),
+    Requirement(
+        "R-STATUS",
+        "Each HTTP status is the one the specification names",
+        f"{MCP}/2025-11-25/basic/transports",
+    ),
+    Requirement(
+        "R-HEADERS",
+        "Mirrored headers are mandatory and must agree with the body",
+        f"{MCP}/2026-07-28/basic/transports",
+    ),
+    Requirement(
+        "R-HOST",
+        "A foreign Host or Origin is refused",
+        f"{MCP}/2025-11-25/basic/transports",
+    ),
+    Requirement("R-TLS", "TLS is served; a changed certificate is taken up", JOB),
+    Requirement("R-LINK-HTTP", "HTTP links are warm, pooled, verified and follow no redirect", JOB),
+    Requirement("R-LINK-STDIO", "Lines of any length pass; one bad line harms no other", JOB),
+    Requirement("R-ERA", "A server's era is found once and kept", JOB),
+    Requirement("R-CATALOG", "All entries of all servers are in one complete, stable list", JOB),
+    Requirement("R-NAMES", "Names are joined injectively and resolved by look-up", JOB),
+    Requirement("R-LISTS", "Lists and handshakes are answered without calling a server", JOB),
+    Requirement("R-CHANGED", "A changed list is fetched again and clients hear of it", JOB),
+    Requirement("R-SNAPSHOT", "A broken snapshot is refused with its problems; the old stays", JOB),
+    Requirement("R-RELOAD", "A reload leaves requests in flight untouched", JOB),
+    Requirement("R-CLI", "Commands teach, speak JSON and end with documented codes", JOB),
+    Requirement("R-CONFIG", "The configuration is typed; a problem names file, line and path", JOB),
+    Requirement("R-IMPORT", "A plain mcpServers file is accepted as it is", JOB),
+    Requirement("R-SECRET", "Secrets come by reference and are never shown", JOB),
+    Requirement("R-STORE", "State is one SQLite file in a private directory", JOB),
+    Requirement("R-CONTROL", "The command line reaches the gateway by one unix socket", JOB),
+    Requirement("R-EVENT", "Each verdict and each end is in the trail before the reply", JOB),
+    Requirement("R-EXPLAIN", "One event id explains everything", JOB),
+    Requirement("R-ERRORS", "Each fault has one clear answer in bounded time", JOB),
+    Requirement("R-BENCH", "Each bench checks the replies that it measures", JOB),
+    Requirement("R-FIGURES", "Figures are printed against their bars and fail when short", JOB),
+    Requirement("R-PEERS", "Official clients list and call through the gateway", JOB),
+    Requirement("R-SSE", "Streams are cut, kept open and ended as the protocol says", JOB),
+    Requirement("R-STDIO-LIFE", "Children are supervised and leave no process behind", JOB),
+    Requirement("R-SESSION", "A session lives, ends and expires as the protocol says", JOB),
+    Requirement("R-SEAL", "Ids that we hand out cannot be forged or swapped", JOB),
+    Requirement("R-STRICT", "A message that readers could disagree on is refused", JOB),
+    Requirement("R-CANCEL", "A cancelled exchange is cancelled at its server", JOB),
+    Requirement("R-LEAK", "Memory and descriptors do not grow with calls", JOB),
+    Requirement("R-CLOSE", "A ticket is closed exactly once, whatever happened", JOB),
+)
+
+IDS: Final = frozenset(requirement.id for requirement in REQUIREMENTS)
