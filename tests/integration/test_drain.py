@@ -97,6 +97,17 @@ async def test_second_signal_waits_for_no_one(scene: Scene) -> None:
     assert [event["outcome"] for event in ends] == ["abandoned"]
 
 
+@pytest.mark.requirement("R-RUN")
+async def test_listener_that_ends_by_itself_ends_the_gateway(scene: Scene) -> None:
+    (serving,) = scene.gateway.listeners[0]._tasks.values()
+    (granian,) = scene.gateway.listeners[0]._tasks
+    granian.interrupt_children.append(0)
+    granian.main_loop_interrupt.set()
+    await serving
+    await refuses_connections(scene)
+    assert scene.gateway.exit_code == 1
+
+
 @pytest.mark.requirement("R-CONTROL")
 async def test_control_socket_answers(scene: Scene) -> None:
     status = json.loads(await ask(scene, do="status"))

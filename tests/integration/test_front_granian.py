@@ -93,6 +93,20 @@ async def test_repeated_routing_header_is_refused(
     assert (answer.status, answer.error["code"]) == (400, -32020)
 
 
+@pytest.mark.requirement("R-HOST")
+@pytest.mark.parametrize(
+    ("name", "status"), [("host", 421), ("origin", 403), ("mcp-session-id", 404)]
+)
+async def test_header_that_may_come_once(
+    gateway: tuple[Gateway, Client], name: str, status: int
+) -> None:
+    _, client = gateway
+    headers = [*client.headers(("origin", "http://localhost"))]
+    assert (await client.ask("POST /mcp", headers, legacy("ping"))).status == 200
+    headers.append((name, dict(headers)[name]))
+    assert (await client.ask("POST /mcp", headers, legacy("ping"))).status == status
+
+
 @pytest.mark.requirement("R-HEADERS")
 async def test_two_lengths_are_refused(gateway: tuple[Gateway, Client]) -> None:
     _, client = gateway

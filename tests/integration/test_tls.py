@@ -73,6 +73,7 @@ async def test_plain_http_is_not_answered(gateway: tuple[Gateway, Client]) -> No
         await client.post(legacy("ping"))
 
 
+@pytest.mark.timeout(90)  # each renewal starts a process, beside clients that take all there is
 @pytest.mark.requirement("R-TLS")
 async def test_renewal_fails_no_request(gateway: tuple[Gateway, Client], tmp_path: Path) -> None:
     made, client = gateway

@@ -1,0 +1,1 @@
+"""Where clients come in: granian's RSGI, cut into messages."""

@@ -1,0 +1,1 @@
+"""What lasts longer than one exchange: open streams and what is told on them."""

@@ -1,0 +1,84 @@
+"""Calls that servers work on, and how a client or a drain ends one early.
+
+Rules: a session's call is found by the id that its client gave it, so that only its own client can
+cancel it; a stopped call wakes who waits for it, through the same door as a deadline.
+"""
+
+from collections.abc import Callable
+from typing import final
+
+from mcpgate.gate import Gate, Ticket
+from mcpgate.model import Call
+
+CANCELLED_BY_CLIENT = "cancelled"
+DRAINING = "draining"
+CUT = "cut"
+
+
+@final
+class Opened:
+    """One call that a server works on; the wheel takes it for its `slow`."""
+
+    __slots__ = ("_gate", "call", "deadline_ns", "slow", "stopped", "ticket")
+
+    def __init__(self, call: Call, ticket: Ticket, gate: Gate) -> None:
+        """Take the call, its ticket and the gate that knows how to cancel it."""
+        self._gate = gate
+        self.call = call
+        self.ticket = ticket
+        self.deadline_ns = ticket.deadline_ns
+        self.slow: Callable[[], None] | None = None
+        self.stopped = ""
+
+    def expire(self) -> None:
+        """Do nothing: the link ends its own call at the deadline."""
+
+    def stop(self, why: str) -> None:
+        """Tell the server that nobody waits and wake who waits for it."""
+        if not self.stopped:
+            self.stopped = why
+            self.tell()
+            self.call.expire()
+
+    def tell(self) -> None:
+        """Tell the server that nobody waits."""
+        self.call.cancel(self._gate.cancel(self.ticket))
+
+
+@final
+class OpenCalls:
+    """Every call that a server works on for this worker."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, bytes] | int, Opened] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, session: str, opened: Opened) -> tuple[str, bytes] | int:
+        """Keep a call and return its key; a repeated client id is not found by it."""
+        ticket = opened.ticket
+        key: tuple[str, bytes] | int = ticket.upstream_id
+        if session and (session, ticket.client_id) not in self._open:
+            key = (session, ticket.client_id)
+        self._open[key] = opened
+        return key
+
+    def remove(self, key: tuple[str, bytes] | int) -> None:
+        """Forget a call that has ended."""
+        del self._open[key]
+
+    def cancel(self, session: str, client_id: bytes) -> bool:
+        """Stop the call that a session's client names; say False if there is none."""
+        opened = self._open.get((session, client_id)) if session else None
+        if opened is None:
+            return False
+        opened.stop(CANCELLED_BY_CLIENT)
+        return True
+
+    def stop_all(self) -> None:
+        """Stop every call, because the gateway ends."""
+        for opened in list(self._open.values()):
+            opened.stop(DRAINING)
