@@ -113,7 +113,7 @@ class Core:
         self.live: set[HttpSink] = set()
         limits = config.limits
         self.bodies = BodyReader(limits.message_bytes, int(limits.body_s * 1e9))
-        self.exchange = Exchange(self.gate, self.pool, self.wheel, clock.now, self.record)
+        self.exchange = Exchange(self.gate, self.pool, clock.now, self.record)
         self.operator = self.gate.new_caller(OPERATOR, modern=False)
         self._setup = Setup(
             gate=self.gate,
@@ -303,7 +303,7 @@ class Gateway:
             self._group.create_task(self._reload(self.core))
 
     async def _reload(self, core: Core) -> None:
-        await core.publisher.reload(lambda: resolve(self._source.load()))
+        await core.publisher.reload(self._source.load_resolved)
 
     def _describe_readiness(self) -> tuple[bool, bytes]:
         core = self._find_core()

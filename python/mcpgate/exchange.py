@@ -10,7 +10,6 @@ from typing import Final, Protocol, final
 from mcpgate import gate as judge
 from mcpgate.errors import GatewayFault, LinkFault
 from mcpgate.gate import Caller, Gate, Head, Ticket, Verdict
-from mcpgate.links.wheel import Wheel
 from mcpgate.model import Links
 from mcpgate.sessions.opened import CANCELLED_BY_CLIENT, CUT, DRAINING, OpenCalls, Opened
 
@@ -51,23 +50,21 @@ class Sink(Protocol):
 class Exchange:
     """Carry messages between callers and servers."""
 
-    __slots__ = ("_gate", "_links", "_now", "_record", "_wheel", "open")
+    __slots__ = ("_gate", "_links", "_now", "_record", "open")
 
     def __init__(
         self,
         gate: Gate,
         links: Links,
-        wheel: Wheel,
         now: Callable[[], int],
         record: Callable[[], bool],
     ) -> None:
-        """Take the gate, who has the links, the wheel, the clock and what writes due events.
+        """Take the gate, who has the links, the clock and what writes due events.
 
         `record` says False where a call must not go ahead because its event is not written.
         """
         self._gate = gate
         self._links = links
-        self._wheel = wheel
         self._now = now
         self._record = record
         self.open = OpenCalls()
@@ -120,8 +117,7 @@ class Exchange:
     ) -> tuple[int, Verdict | None]:
         """Bring what the server sends to the sink; return how it ended and the last message."""
         if caller.modern:  # for these, leaving is cancelling
-            opened.slow = lambda: sink.watch(lambda: opened.stop(CANCELLED_BY_CLIENT))
-            self._wheel.add(opened)
+            opened.call.slow = lambda: sink.watch(lambda: opened.stop(CANCELLED_BY_CLIENT))
         try:
             while True:
                 verdict = self._gate.review(await opened.call.receive(), opened.ticket, self._now())
@@ -140,7 +136,6 @@ class Exchange:
             return self._fail(opened.ticket, fault.reason)
         finally:
             if caller.modern:
-                self._wheel.discard(opened)
                 sink.unwatch()
 
     def _fail(self, ticket: Ticket, reason: str) -> tuple[int, Verdict]:

@@ -58,7 +58,9 @@ class Forward(Protocol):
 
 
 class Call(Protocol):
-    """One open request to a server."""
+    """One open request to a server; `slow` is run once if it lasts."""
+
+    slow: Callable[[], None] | None
 
     async def receive(self) -> bytes:
         """Return the next message of this call; raise LinkFault when none will come."""

@@ -138,7 +138,7 @@ def is_watched(scene: Scene) -> bool:
     """Say whether the call is old enough for its client to be watched."""
     core = scene.gateway.core
     assert core is not None
-    return len(core.wheel._old) >= 2
+    return any(item.slow is not None for item in core.wheel._old)
 
 
 async def wait_until(

@@ -42,6 +42,7 @@ class ScriptedCall:
         self.queue: asyncio.Queue[bytes | BaseException] = asyncio.Queue()
         self.cancelled: list[bytes] = []
         self.closed = 0
+        self.slow: Callable[[], None] | None = None
 
     async def receive(self) -> bytes:
         found = await self.queue.get()

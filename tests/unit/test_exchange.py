@@ -7,7 +7,6 @@ import pytest
 
 from mcpgate.exchange import Exchange
 from mcpgate.gate import LISTS, TOOLS, Caller, Gate, Head
-from mcpgate.links.wheel import Wheel
 from tests.support.exchanges import (
     KeptSink,
     ManualClock,
@@ -35,10 +34,9 @@ class Path:
         self.links = ScriptedLinks()
         self.link = ScriptedLink()
         self.links.links = {"every": self.link, "time": self.link}
-        self.wheel = Wheel(self.clock)
         self.events: list[dict[str, object]] = []
         self.recording = True
-        self.exchange = Exchange(self.gate, self.links, self.wheel, self.clock.now, self.record)
+        self.exchange = Exchange(self.gate, self.links, self.clock.now, self.record)
         self.caller = open_session(self.gate, self.clock)
         self.modern = self.gate.new_caller("anonymous", modern=True)
         self.tasks: list[asyncio.Task[object]] = []
@@ -208,22 +206,20 @@ async def test_modern_client_that_leaves_cancels(path: Path) -> None:
     raw = encode_modern("tools/call", name="every__echo", arguments={})
     call = await path.begin(raw, sink, modern_head("tools/call", "every__echo"))
     assert sink.gone is None
-    path.wheel.sweep()
-    path.wheel.sweep()
+    assert call.slow is not None
+    call.slow()  # as the link does with a call that lasts
     assert sink.gone is not None
     sink.gone()
     await asyncio.gather(*path.tasks)
     assert (sink.sent, len(call.cancelled)) == ([], 1)
     assert path.endings() == ["cancelled"]
-    assert len(path.wheel) == 0
 
 
 @pytest.mark.requirement("R-CANCEL")
 async def test_legacy_client_that_leaves_cancels_nothing(path: Path) -> None:
     sink = KeptSink()
     call = await path.begin(encode_call("every__echo"), sink)
-    for _ in range(3):
-        path.wheel.sweep()
+    assert call.slow is None
     assert sink.gone is None
     call.answer(OK)
     await asyncio.gather(*path.tasks)

@@ -4,7 +4,6 @@ Rules: a session's call is found by the id that its client gave it, so that only
 cancel it; a stopped call wakes who waits for it, through the same door as a deadline.
 """
 
-from collections.abc import Callable
 from typing import final
 
 from mcpgate.gate import Gate, Ticket
@@ -17,21 +16,16 @@ CUT = "cut"
 
 @final
 class Opened:
-    """One call that a server works on; the wheel takes it for its `slow`."""
+    """One call that a server works on."""
 
-    __slots__ = ("_gate", "call", "deadline_ns", "slow", "stopped", "ticket")
+    __slots__ = ("_gate", "call", "stopped", "ticket")
 
     def __init__(self, call: Call, ticket: Ticket, gate: Gate) -> None:
         """Take the call, its ticket and the gate that knows how to cancel it."""
         self._gate = gate
         self.call = call
         self.ticket = ticket
-        self.deadline_ns = ticket.deadline_ns
-        self.slow: Callable[[], None] | None = None
         self.stopped = ""
-
-    def expire(self) -> None:
-        """Do nothing: the link ends its own call at the deadline."""
 
     def stop(self, why: str) -> None:
         """Tell the server that nobody waits and wake who waits for it."""

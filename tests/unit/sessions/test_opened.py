@@ -73,10 +73,3 @@ def test_stop_all_stops_everything() -> None:
     added = [calls.add(number) for number in range(3)]
     calls.open.stop_all()
     assert [opened.stopped for opened, _, _ in added] == [DRAINING] * 3
-
-
-@pytest.mark.requirement("R-PATH")
-def test_the_link_keeps_the_deadline() -> None:
-    opened, call, _ = Calls().add(1)
-    opened.expire()
-    assert (opened.stopped, call.cancelled, call.queue.qsize()) == ("", [], 0)
