@@ -52,7 +52,8 @@ image: ## build the container image mcpgate:local
 	docker build --tag mcpgate:local .
 
 wheels: .venv/.installed ## build the wheel and the source archive into dist/
-	$(BIN)/maturin build --release --locked --sdist --out dist
+	$(BIN)/maturin build --release --locked --out dist
+	$(BIN)/maturin sdist --out dist
 
 pin: ## write what .venv holds into requirements-dev.txt
 	@{ head -n 1 requirements-dev.txt; \

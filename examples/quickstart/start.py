@@ -1,7 +1,8 @@
 """Start the quickstart: the HTTP server, then the gateway; stop both on Ctrl-C.
 
 Rules: each child has a session of its own, so Ctrl-C reaches only this process and the order of
-stopping is ours; whatever ends first, nothing is left behind.
+stopping is ours; whatever ends first, nothing is left behind. The HTTP server, which has a tool
+that tells its variables, gets none of ours.
 """
 
 import argparse
@@ -77,7 +78,7 @@ def http_server(port: int) -> Iterator[None]:
         raise StartError(f"port {port} is in use: end the program that listens there")
     with subprocess.Popen(
         [ROOT / ".parts/bin/node", HERE / "everything-http.mjs"],
-        env={**os.environ, "PORT": str(port)},
+        env={"PATH": os.environ.get("PATH", ""), "PORT": str(port)},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -31,6 +31,7 @@ from mcpgate.config.rules import SOCKET_NAME
 from mcpgate.errors import ConfigError, GatewayFault
 from mcpgate.exchange import Exchange
 from mcpgate.gate import Gate
+from mcpgate.links.guard import Guard
 from mcpgate.links.open import open_link
 from mcpgate.links.pool import Pool
 from mcpgate.links.setup import Setup
@@ -112,13 +113,16 @@ class Core:
         self.streams = Streams()
         self.live: set[HttpSink] = set()
         limits = config.limits
-        self.bodies = BodyReader(limits.message_bytes, int(limits.body_s * 1e9))
+        self.message_bytes = limits.message_bytes
+        self.bodies = BodyReader(self.message_bytes, int(limits.body_s * 1e9))
         self.exchange = Exchange(self.gate, self.pool, clock.now, self.record)
         self.operator = self.gate.new_caller(OPERATOR, modern=False)
+        self.guard = Guard()
         self._setup = Setup(
             gate=self.gate,
             wheel=self.wheel,
             clock=clock,
+            guard=self.guard,
             version=release,
             reply_bytes=limits.reply_bytes,
             connections_per_server=limits.connections_per_server,
@@ -215,6 +219,7 @@ class Gateway:
             core.align()
             core.trail.open()
             stack.callback(core.end_trail)
+            stack.callback(core.guard.close)
             core.wheel.start()
             stack.callback(core.wheel.stop)
             await core.publisher.start(config)
@@ -341,6 +346,7 @@ class Gateway:
                 *published.last_error,
                 *published.reload_error,
                 *(f"{name}: changed; restart to apply" for name in published.restart_for),
+                *filter(None, (self._find_core().trail.failure,)),
             ),
         )
         return msgspec.json.encode(status)
@@ -359,8 +365,13 @@ class Gateway:
             raise GatewayFault("params", f"call takes name and arguments: {fault}") from fault
         params = {"name": asked.name, "arguments": asked.arguments}
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        raw = msgspec.json.encode(message)
+        if len(raw) > core.message_bytes:
+            refused = core.gate.refuse("too_large", OPERATOR, core.clock.now()).body
+            core.record()
+            return refused
         sink = Collected()
-        await core.exchange.run(msgspec.json.encode(message), core.operator, None, sink)
+        await core.exchange.run(raw, core.operator, None, sink)
         return sink.body
 
     async def _answer_reload(self, line: bytes) -> bytes:

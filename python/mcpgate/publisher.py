@@ -165,6 +165,7 @@ class Publisher:
             log.warning("config.restart_needed", extra={"section": section})
         self._note(reload_error=(), restart_for=restart_for)
         self._take(config)
+        log.info("config.taken", extra={"servers": len(config.servers)})
         return await self.publish()
 
     def _take(self, config: Config) -> None:

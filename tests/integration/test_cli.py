@@ -11,16 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from mcpgate.cli.codes import Code
+from mcpgate.admin.wire import Request
+from mcpgate.cli.codes import Code, CommandFault
+from mcpgate.cli.control import Client
 
 TIME_SERVER = Path(sys.executable).parent / "mcp-server-time"
 WAIT_S = 20
 
 
-def mcpgate(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def mcpgate(folder: Path, *words: str, told: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "mcpgate", *words],
         cwd=folder,
+        input=told,
         capture_output=True,
         text=True,
         timeout=25,
@@ -91,12 +94,28 @@ def test_a_running_gateway_is_listed_called_and_explained(running: Path) -> None
     failed = mcpgate(running, "call", "time__get_current_time", "timezone=Nowhere")
     assert (failed.returncode, failed.stdout) == (Code.TOOL, "")
 
+    told = mcpgate(
+        running, "call", "time__get_current_time", "--arguments", "-",
+        told='{\n  "timezone":\r\n "UTC"\n}\n',
+    )  # fmt: skip
+    assert (told.returncode, json.loads(told.stdout)["timezone"]) == (Code.OK, "UTC")
+
+    large = json.dumps({"timezone": "x" * (4 << 20)})
+    told = mcpgate(running, "call", "time__get_current_time", "--arguments", "-", told=large)
+    assert told.returncode == Code.REFUSED
+    assert "(too_large); see `mcpgate explain " in told.stderr
+
     refused = mcpgate(running, "call", "time__none")
     assert refused.returncode == Code.REFUSED
     found = re.fullmatch(
         r"mcpgate: .*\(unknown_tool\); see `mcpgate explain (\S+)`\n", refused.stderr
     )
     assert found is not None
+    near = mcpgate(running, "call", "time__get_current_tim", "--state", "state")
+    assert re.search(
+        r'; did you mean "time__get_current_time"\?; see `mcpgate explain --state state \S+`',
+        near.stderr,
+    )
     explained = mcpgate(running, "explain", found[1])
     assert re.search(r"^  reason +unknown_tool$", explained.stdout, re.MULTILINE)
     assert re.search(r"^  principal +operator$", explained.stdout, re.MULTILINE)
@@ -108,6 +127,16 @@ def test_a_second_gateway_is_refused_and_the_first_goes_on(running: Path) -> Non
     assert second.returncode == Code.FAILED
     assert "another gateway uses this state directory" in second.stderr
     assert mcpgate(running, "list").returncode == Code.OK
+
+
+@pytest.mark.requirement("R-RELOAD")
+def test_a_reload_that_misses_a_secret_names_file_and_line(running: Path) -> None:
+    file = running / "mcpgate.yaml"
+    text = "  - {name: more, transport: stdio, command: [x], env: {K: 'env:NOT_SET_HERE'}}\n"
+    file.write_text(file.read_text() + text)
+    with pytest.raises(CommandFault, match=r"mcpgate\.yaml:8:56: servers\[2\]\.env\.K: variable"):
+        Client(str(running / "state")).ask(Request(do="reload"))
+    assert "mcpgate.yaml:8:56: " in mcpgate(running, "list").stderr
 
 
 @pytest.mark.requirement("R-RUN")

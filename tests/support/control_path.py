@@ -11,6 +11,7 @@ import msgspec
 from mcpgate.clock import SystemClock
 from mcpgate.config.model import Config, Server
 from mcpgate.gate import Gate
+from mcpgate.links.guard import Guard
 from mcpgate.links.open import open_link
 from mcpgate.links.pool import Pool
 from mcpgate.links.setup import Setup
@@ -67,7 +68,14 @@ class ControlPath:
         waiter = SystemWaiter(clock)
         self.gate = Gate(bytes(32), None, bytes(32), "test")
         self.wheel = Wheel(clock)
-        self.setup = Setup(gate=self.gate, wheel=self.wheel, clock=clock, version="0", probe_s=2.0)
+        self.setup = Setup(
+            gate=self.gate,
+            wheel=self.wheel,
+            clock=clock,
+            guard=Guard(),
+            version="0",
+            probe_s=2.0,
+        )
         self.pool, self.catalog = TellingPool(self._told), Catalog()
         self.keepers = Keepers(
             Means(
@@ -138,3 +146,4 @@ async def run_control_path(config: Config) -> AsyncIterator[ControlPath]:
                 path.keepers.stop()
                 publishing.cancel()
         path.wheel.stop()
+        path.setup.guard.close()

@@ -1,5 +1,6 @@
 """`mcpgate call`: one tool call through the running gateway."""
 
+import difflib
 import sys
 from typing import Final, TypedDict, Unpack, final
 
@@ -10,7 +11,7 @@ from click.shell_completion import CompletionItem
 from mcpgate.admin.wire import CallRequest
 from mcpgate.cli.codes import Code, CommandFault
 from mcpgate.cli.control import Client, choose_code
-from mcpgate.cli.options import json_option, open_places, place_options
+from mcpgate.cli.options import json_option, open_places, place_options, write_command
 from mcpgate.cli.table import first_line
 from mcpgate.telemetry.log import escape
 
@@ -103,12 +104,13 @@ def command(
     """
     raw = _choose_arguments(pairs, given["arguments"])
     places = open_places(given["config"], given["state"])
-    client = Client(places.state_dir, given["timeout"])
+    explain = write_command("explain", given["config"], given["state"])
+    client = Client(places.state_dir, given["timeout"], explain)
     reply = msgspec.json.decode(
         client.ask(CallRequest(name=name, arguments=msgspec.Raw(raw))), type=RpcReply
     )
     if reply.error is not None:
-        raise explain_error(reply.error)
+        raise explain_error(reply.error, name, client)
     if not isinstance(reply.result, msgspec.Raw):
         raise CommandFault(Code.FAILED, "the gateway answered without a result")
     failed = show_result(bytes(reply.result), as_json=given["as_json"])
@@ -128,16 +130,27 @@ def read_pairs(pairs: tuple[str, ...]) -> bytes:
     return msgspec.json.encode(built)
 
 
-def explain_error(error: RpcError) -> CommandFault:
+def explain_error(error: RpcError, name: str, client: Client) -> CommandFault:
     """Say what an error reply means: refused, not reached, or the server's own."""
     data = _read_data(error.data)
     if not data.reason:
         return CommandFault(
             Code.TOOL, f"the server answered: {escape(error.message)} ({error.code})"
         )
-    event = f"; see `mcpgate explain {data.event_id}`" if data.event_id else ""
-    text = f"{escape(error.message)} ({data.reason}){event}"
+    near = _find_near(name, client) if data.reason == "unknown_tool" else ""
+    event = client.point_to(data.event_id)
+    text = f"{escape(error.message)} ({data.reason}){near}{event}"
     return CommandFault(choose_code(data.reason), text)
+
+
+def _find_near(name: str, client: Client) -> str:
+    """Name the tool that was perhaps meant."""
+    try:
+        names = [entry.name for entry in client.list_entries() if entry.kind == "tool"]
+    except (CommandFault, msgspec.DecodeError):
+        return ""
+    found = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+    return f'; did you mean "{escape(found[0])}"?' if found else ""
 
 
 def show_result(raw: bytes, *, as_json: bool) -> bool:

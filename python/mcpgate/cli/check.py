@@ -64,7 +64,7 @@ def _report(source: ConfigSource, found: Config | None, problems: list[str]) -> 
 def _print_yaml(source: ConfigSource) -> None:
     if not source.imported:
         raise CommandFault(Code.USAGE, "--print goes with --from FILE")
-    config = source.load()
+    config = source.load(as_written=True)
     text, variables = write_servers(config.servers)
     for note in source.notes:
         click.echo(f"{source.path}: note: {note}", err=True)

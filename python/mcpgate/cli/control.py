@@ -25,10 +25,13 @@ def choose_code(reason: str) -> Code:
 class Client:
     """Ask the gateway that runs with a state directory."""
 
-    def __init__(self, state_dir: str, timeout_s: float = TIMEOUT_S) -> None:
-        """Take the state directory and how long an answer may take."""
+    def __init__(
+        self, state_dir: str, timeout_s: float = TIMEOUT_S, explain: str = "mcpgate explain"
+    ) -> None:
+        """Take the state directory, how long an answer may take, and what explains an event."""
         self._state_dir = state_dir
         self._timeout_s = timeout_s
+        self._explain = explain
 
     def read_status(self) -> Status:
         """Ask for the gateway's status."""
@@ -42,6 +45,10 @@ class Client:
         """Ask for the catalog."""
         return msgspec.json.decode(self.ask(Request(do="catalog")), type=list[Entry])
 
+    def point_to(self, event: str) -> str:
+        """Say how an event is looked at; nothing if there is none."""
+        return f"; see `{self._explain} {event}`" if event else ""
+
     def ask(self, request: msgspec.Struct) -> bytes:
         """Send a request; return the result as JSON or raise CommandFault."""
         try:
@@ -53,17 +60,18 @@ class Client:
             return bytes(reply.result)
         if reply.error is None:
             raise CommandFault(Code.FAILED, "the gateway answered without a result")
-        event = f"; see `mcpgate explain {reply.error.event}`" if reply.error.event else ""
-        text = f"{reply.error.text} ({reply.error.reason}){event}"
+        event = reply.error.event
+        text = f"{reply.error.text} ({reply.error.reason}){self.point_to(event)}"
         raise CommandFault(choose_code(reply.error.reason), text)
 
     def _exchange(self, request: msgspec.Struct) -> bytes:
         deadline = time.perf_counter() + self._timeout_s
+        line = msgspec.json.encode(request).replace(b"\n", b" ")  # a bare newline is only space
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
                 link.settimeout(self._timeout_s)
                 link.connect(f"{self._state_dir}/{SOCKET_NAME}")
-                link.sendall(msgspec.json.encode(request) + b"\n")
+                link.sendall(line + b"\n")
                 return _read_line(link, deadline)
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as fault:
             text = f"no gateway runs with state {self._state_dir}: start one with `mcpgate serve`"

@@ -50,7 +50,7 @@ def command(ctx: click.Context, config: str | None, state: str, as_json: bool, w
             click.echo(f"note: {escape(problem)}", err=True)
     missing = [server.name for server in servers if server.state in ("starting", "down")]
     if wait and missing:
-        text = f"not up: {', '.join(missing)}; the gateway's log says why"
+        text = f"not up: {', '.join(missing)}; its detail says why"
         raise CommandFault(Code.FAILED, text)
     ctx.exit(Code.OK)
 

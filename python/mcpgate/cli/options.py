@@ -1,5 +1,9 @@
 """Options that several commands share, and what they lead to."""
 
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -64,3 +68,22 @@ def open_places(config: str | None, state: str) -> Places:
     """Find out where the gateway meant keeps its control socket and its events."""
     here = DEFAULT_FILE if Path(DEFAULT_FILE).exists() else ""
     return find_places(config or here, state)
+
+
+def write_command(name: str, config: str | None = None, state: str = "") -> str:
+    """Write a command that the operator can paste: it runs, and means the same gateway."""
+    words = [find_self(sys.argv[0]), name]
+    words += ["-c", config] if config else []
+    words += ["--state", state] if state else []
+    return shlex.join(words)
+
+
+def find_self(started: str) -> str:
+    """Return the shortest word that starts this program: its name, if the shell finds it."""
+    if Path(started).name != "mcpgate":
+        return "mcpgate"
+    found = shutil.which("mcpgate")
+    if found is not None and os.path.realpath(found) == os.path.realpath(started):
+        return "mcpgate"
+    here = os.path.relpath(started)
+    return str(Path(started).absolute()) if here.startswith("..") else here

@@ -1,13 +1,11 @@
 """`mcpgate serve`: the gateway, until Ctrl-C."""
 
-import shlex
-
 import click
 
 from mcpgate import app
 from mcpgate.cli.announce import Announcer
 from mcpgate.cli.control import Client
-from mcpgate.cli.options import open_source, source_options
+from mcpgate.cli.options import open_source, source_options, write_command
 from mcpgate.config.load import DEFAULT_FILE
 
 
@@ -29,7 +27,7 @@ def command(
 
     Prints the catalog once the servers have answered, the address, and what to paste into a
     client. The log goes to stderr. A changed file is taken up at once, and on SIGHUP; a broken one
-    is refused and the gateway stays as it is.
+    is refused and the gateway stays as it is. `mcpgate list` says if a change needs a restart.
 
     \b
     mcpgate serve
@@ -42,7 +40,7 @@ def command(
     for note in source.notes:
         click.echo(f"{source.path}: note: {note}", err=True)
     plain = not state and source.path == DEFAULT_FILE
-    look = "mcpgate list" if plain else f"mcpgate list --state {shlex.quote(loaded.state_dir)}"
+    look = write_command("list", state="" if plain else loaded.state_dir)
     announcer = Announcer(Client(loaded.state_dir), look, click.echo)
     announcer.start()
     try:

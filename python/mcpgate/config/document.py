@@ -110,11 +110,15 @@ def read_document(text: str, name: str) -> Document:
     """Read YAML; raise ConfigError on a syntax fault, collect everything else in `problems`."""
     document = Document(name)
     try:
+        if not _is_bounded(text):
+            raise ConfigError([f"{name}: too large or too deep"])
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise ConfigError([f"{place}: not readable as YAML: {fault.problem}"]) from fault
+        tab = mark is not None and text[mark.index : mark.index + 1] == "\t"
+        hint = "; indent with spaces, not with a tab" if tab else ""
+        raise ConfigError([f"{place}: not readable as YAML: {fault.problem}{hint}"]) from fault
     except (yaml.YAMLError, ValueError) as fault:
         raise ConfigError([f"{name}: not readable as YAML: {_flatten(fault)}"]) from fault
     except RecursionError as fault:
@@ -122,6 +126,19 @@ def read_document(text: str, name: str) -> Document:
     if root is not None:
         document.value = _build(document, root, ())
     return document
+
+
+def _is_bounded(text: str) -> bool:
+    """Say whether the text may be composed: that recurses in C, and a deep one ends the process."""
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEPTH + 1 or count > 2 * NODES:
+            return False
+    return True
 
 
 def _flatten(fault: Exception) -> str:

@@ -7,7 +7,7 @@ import msgspec
 import yaml
 
 from mcpgate.config.model import Server
-from mcpgate.config.references import looks_secret, read_reference
+from mcpgate.config.references import is_hidden, looks_secret
 
 _SCHEME = re.compile(r"(Bearer|Basic|Token) (.+)", re.IGNORECASE | re.DOTALL)
 _HEAD: Final = "# A mcpgate configuration; run `mcpgate check` after each change.\n"
@@ -42,7 +42,7 @@ def _hide(server: Server, values: dict[str, str], variables: list[str]) -> dict[
     shown = {}
     for name, value in values.items():
         shown[name] = value
-        if looks_secret(name) and value and read_reference(value) is None:
+        if looks_secret(name) and value and not is_hidden(value):
             variable = re.sub(r"[^A-Z0-9]+", "_", f"{server.name}_{name}".upper())
             scheme = _SCHEME.fullmatch(value)
             shown[name] = f"{scheme[1]} env:{variable}" if scheme else f"env:{variable}"

@@ -2,8 +2,8 @@
 
 Strategy: one table of the shapes that editors write; what we have no use for becomes a note, what
 would start something else than the editor starts becomes a problem.
-Rules: two names never become one; `${NAME}` and `${env:NAME}` become references, other `${...}`
-stay as they are written, and `${input:...}`, which asks a person, is refused.
+Rules: two names never become one; `${...}` means what it means to the editor (`variables.py`);
+problems name the place in the editor's file.
 """
 
 import hashlib
@@ -15,9 +15,17 @@ from typing import Final, final
 
 import msgspec
 
-from mcpgate.config.document import Problem, join_path, read_text
+from mcpgate.config.document import (
+    Document,
+    Problem,
+    Where,
+    join_path,
+    read_document,
+    read_text,
+)  # fmt: skip
 from mcpgate.config.model import Server
 from mcpgate.config.rules import check_server, is_our_header
+from mcpgate.config.variables import Expanded, Variables
 from mcpgate.errors import ConfigError
 
 SHAPES: Final[tuple[tuple[str, ...], ...]] = (
@@ -31,7 +39,6 @@ _KNOWN: Final = frozenset(
     {"command", "args", "env", "cwd", "url", "type", "headers", "disabled", "enabled"}
 )
 _NAME = re.compile(r"[a-z0-9-]{1,20}")
-_VARIABLE = re.compile(r"((?:[A-Za-z][A-Za-z0-9-]* )?)\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)\}")
 _OUTSIDE_TEXT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _LAST_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
 
@@ -42,6 +49,8 @@ class Imported(msgspec.Struct, frozen=True):
 
     servers: tuple[Server, ...]
     notes: tuple[str, ...]
+    origins: tuple[Where, ...]
+    document: Document
 
 
 def name_servers(names: Iterable[str]) -> dict[str, str]:
@@ -61,13 +70,44 @@ def name_servers(names: Iterable[str]) -> dict[str, str]:
     return {name: given[name] for name in wanted}
 
 
-def read_imported(path: str) -> Imported:
-    """Read an editor's file; raise ConfigError with every server that cannot be taken."""
-    reading = _Reading(path)
-    reading.take(_read_json(read_text(path), path, reading.notes))
+def read_imported(path: str, environ: Mapping[str, str] | None = None) -> Imported:
+    """Read an editor's file; raise ConfigError with every server that cannot be taken.
+
+    Without `environ`, a text with variables in it stays as it is written.
+    """
+    notes: list[str] = []
+    value, plain = _read_json(read_text(path), path, notes)
+    reading = _Reading(Variables(path, environ), notes)
+    reading.take(value)
+    document = _find_lines(plain, path)
     if reading.problems:
-        raise ConfigError(reading.problems)
-    return Imported(tuple(reading.servers), tuple(reading.notes))
+        raise ConfigError(document.describe(reading.problems))
+    return Imported(tuple(reading.servers), tuple(notes), tuple(reading.origins), document)
+
+
+def is_imported(value: object) -> bool:
+    """Say whether this is what an editor writes, and not a file of ours."""
+    found = next((shape for shape in SHAPES if _find_entries(value, shape) is not None), None)
+    if found != ("servers",):
+        return found is not None
+    entries = (_find_entries(value, found) or {}).values()
+    return not any(isinstance(entry, dict) and "transport" in entry for entry in entries)
+
+
+def _find_entries(value: object, shape: Where) -> dict[str, object] | None:
+    for key in shape:
+        value = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    return {str(name): entry for name, entry in value.items()}
+
+
+def _find_lines(plain: str, path: str) -> Document:
+    """Find where everything stands: JSON is YAML, nearly always; else no lines are named."""
+    try:
+        return read_document(plain, path)
+    except ConfigError:
+        return Document(path)
 
 
 def _strip(name: str) -> str:
@@ -88,7 +128,9 @@ def _mark(plain: str, name: str, taken: set[str]) -> str:
     raise ConfigError([f'no free name for "{name}"; rename it'])
 
 
-def _read_json(text: str, path: str, notes: list[str]) -> object:
+def _read_json(text: str, path: str, notes: list[str]) -> tuple[object, str]:
+    """Return the value, and the text without comments and last commas."""
+
     def build(pairs: list[tuple[str, object]]) -> dict[str, object]:
         for key, times in Counter(key for key, _ in pairs).items():
             if times > 1:
@@ -96,13 +138,13 @@ def _read_json(text: str, path: str, notes: list[str]) -> object:
         return dict(pairs)
 
     try:
-        return json.loads(text, object_pairs_hook=build)
+        return json.loads(text, object_pairs_hook=build), text
     except (ValueError, RecursionError):
         notes.clear()
     plain = _OUTSIDE_TEXT.sub(lambda found: found[1] or _blank(found[0]), text)
     plain = _LAST_COMMA.sub(lambda found: found[1] or " ", plain)
     try:
-        return json.loads(plain, object_pairs_hook=build)
+        return json.loads(plain, object_pairs_hook=build), plain
     except json.JSONDecodeError as fault:
         place = f"{path}:{fault.lineno}:{fault.colno}"
         raise ConfigError([f"{place}: not readable as JSON: {fault.msg}"]) from fault
@@ -118,32 +160,34 @@ def _blank(text: str) -> str:
 class _Reading:
     """One file being read: what was found so far."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, variables: Variables, notes: list[str]) -> None:
         self.servers: list[Server] = []
-        self.notes: list[str] = []
-        self.problems: list[str] = []
-        self._path = path
-        self._at: tuple[str | int, ...] = ()
+        self.origins: list[Where] = []
+        self.problems: list[Problem] = []
+        self._notes = notes
+        self._variables = variables
+        self._at: Where = ()
+        self._enabled = True
 
     def take(self, value: object) -> None:
+        projects = (_find_entries(value, ("projects",)) or {}).items()
+        for project, settings in projects:  # Claude Code keeps servers of one folder there
+            if _find_entries(settings, ("mcpServers",)):
+                path = join_path(("projects", project, "mcpServers"))
+                self._notes.append(f"{path}: servers of a single project are not taken")
         for shape in SHAPES:
-            found = value
-            for key in shape:
-                found = found.get(key) if isinstance(found, dict) else None
-            if isinstance(found, dict):
-                self._take_all({str(name): entry for name, entry in found.items()}, shape)
-                break
-        else:
-            keys = ", ".join(".".join(shape) for shape in SHAPES)
-            self.problems.append(f"{self._path}: no servers; expected under one of: {keys}")
-        if isinstance(value, dict) and "inputs" in value:
-            self.notes.append("inputs: the gateway cannot ask a person; set variables instead")
+            entries = _find_entries(value, shape)
+            if entries is not None:
+                self._take_all(entries, shape)
+                return
+        keys = ", ".join(".".join(shape) for shape in SHAPES)
+        self.problems.append(Problem((), f"no servers; expected under one of: {keys}"))
 
-    def _take_all(self, entries: Mapping[str, object], shape: tuple[str, ...]) -> None:
+    def _take_all(self, entries: Mapping[str, object], shape: Where) -> None:
         for old, name in name_servers(entries).items():
             self._at = (*shape, old)
             if old != name:
-                self.notes.append(f'{join_path(self._at)}: is called "{name}" here')
+                self._note((), f'is called "{name}" here')
             entry = entries[old]
             if isinstance(entry, dict):
                 self._take_one(name, {str(key): item for key, item in entry.items()})
@@ -153,26 +197,29 @@ class _Reading:
     def _take_one(self, name: str, entry: Mapping[str, object]) -> None:
         for key in entry:
             if key not in _KNOWN:
-                self._note(key, "is not used here")
-        enabled = entry.get("disabled") is not True and entry.get("enabled") is not False
+                self._note((key,), "is not used here")
+        self._enabled = entry.get("disabled") is not True and entry.get("enabled") is not False
         command, url, kind = entry.get("command"), entry.get("url"), entry.get("type")
         if kind == "sse":
-            self._note("type", "sse is not supported yet; this server is left out")
+            self._note(("type",), "sse is not supported yet; this server is left out")
             return
         before = len(self.problems)
         if isinstance(command, str) and command:
             server = Server(
                 name=name,
                 transport="stdio",
-                command=(command, *self._read_list(entry, "args")),
+                command=(self._expand(("command",), command), *self._read_list(entry, "args")),
                 cwd=self._read_text(entry, "cwd"),
                 env=self._read_pairs(entry, "env"),
-                enabled=enabled,
+                enabled=self._enabled,
             )
         elif isinstance(url, str) and url:
-            headers = self._read_pairs(entry, "headers")
             server = Server(
-                name=name, transport="http", url=url, headers=self._drop(headers), enabled=enabled
+                name=name,
+                transport="http",
+                url=self._expand(("url",), url),
+                headers=self._drop(self._read_pairs(entry, "headers")),
+                enabled=self._enabled,
             )
         else:
             self._refuse((), "has neither command nor url")
@@ -181,31 +228,39 @@ class _Reading:
         for problem in check_server(server) if len(self.problems) == before else ():
             self._refuse(problem.path, problem.text)
         self.servers.append(server)
+        self.origins.append(self._at)
 
     def _check_type(self, kind: object, server: Server) -> None:
         fits = kind in _HTTP_TYPES if server.transport == "http" else kind == "stdio"
         if kind is not None and not fits:
             known = ", ".join(sorted({"stdio", *_HTTP_TYPES}))
             self._refuse(("type",), f"{json.dumps(kind)} is unknown for it; known: {known}")
-        for part in (*server.command, server.url or "", server.cwd or ""):
-            self._look_for_variables((), part)
 
-    def _look_for_variables(self, path: tuple[str, ...], text: str) -> None:
-        if "${input:" in text:
-            self._refuse(path, "asks a person (${input:...}); write ${env:NAME} and set NAME")
-        elif "${" in text:
-            self._note(path[-1] if path else "command", "holds ${...}, which is taken as written")
+    def _expand(self, path: Where, text: str) -> str:
+        return self._tell(path, text, self._variables.expand(text))
+
+    def _tell(self, path: Where, text: str, expanded: Expanded) -> str:
+        """Say what there is to say of a text, unless nothing is started with it."""
+        if not self._enabled:
+            return text
+        for note in expanded.notes:
+            self._note(path, note)
+        for problem in expanded.problems:
+            self._refuse(path, problem)
+        return expanded.text
 
     def _drop(self, headers: dict[str, str]) -> dict[str, str]:
         for name in headers:
             if is_our_header(name):
-                self._note(name, "is a header that the gateway sets itself; left out")
+                self._note(("headers", name), "is a header that the gateway sets itself; left out")
         return {name: value for name, value in headers.items() if not is_our_header(name)}
 
     def _read_text(self, entry: Mapping[str, object], key: str) -> str | None:
         value = entry.get(key)
-        if value is None or isinstance(value, str):
-            return value
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return self._expand((key,), value)
         self._refuse((key,), "is not a text")
         return None
 
@@ -214,7 +269,7 @@ class _Reading:
         if value is None:
             return []
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return [str(item) for item in value]
+            return [self._expand((key, index), item) for index, item in enumerate(value)]
         self._refuse((key,), "is not a list of texts")
         return []
 
@@ -235,15 +290,10 @@ class _Reading:
         if not isinstance(value, str):
             self._refuse(path, "is not a text")
             return ""
-        found = _VARIABLE.fullmatch(value)
-        if found is not None:
-            return f"{found[1]}env:{found[2]}"
-        self._look_for_variables(path, value)
-        return value
+        return self._tell(path, value, self._variables.refer(value))
 
-    def _note(self, key: str, text: str) -> None:
-        self.notes.append(f"{join_path((*self._at, key))}: {text}")
+    def _note(self, path: Where, text: str) -> None:
+        self._notes.append(f"{join_path((*self._at, *path))}: {text}")
 
-    def _refuse(self, path: tuple[str | int, ...], text: str) -> None:
-        problem = Problem((*self._at, *path), text)
-        self.problems.append(f"{self._path}: {join_path(problem.path)}: {problem.text}")
+    def _refuse(self, path: Where, text: str) -> None:
+        self.problems.append(Problem((*self._at, *path), text))

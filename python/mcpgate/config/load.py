@@ -5,14 +5,22 @@ Rules: relative paths are relative to the file's folder; references stay referen
 
 import os
 import shutil
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, final
 
 import msgspec
 
-from mcpgate.config.document import Document, Problem, join_path, read_document, read_text
-from mcpgate.config.imported import read_imported
+from mcpgate.config.document import (
+    Document,
+    Problem,
+    Where,
+    join_path,
+    read_document,
+    read_text,
+)  # fmt: skip
+from mcpgate.config.imported import is_imported, read_imported
 from mcpgate.config.model import Audit, Config, Listener, Server, Tls
 from mcpgate.config.references import check_references, read_reference, replace_references
 from mcpgate.config.rules import check_listener, check_rules, check_state_dir
@@ -44,13 +52,14 @@ class ConfigSource:
         self._address = address
         self._state_dir = state_dir
         self._document = Document(path)
+        self._origins: tuple[Where, ...] = ()
 
-    def load(self) -> Config:
+    def load(self, *, as_written: bool = False) -> Config:
         """Read the file anew; raise ConfigError with every problem in it."""
         if self.imported:
-            found = read_imported(self.path)
-            self.notes = found.notes
-            config, self._document = Config(servers=found.servers), Document(self.path)
+            found = read_imported(self.path, None if as_written else os.environ)
+            self.notes, self._origins = found.notes, found.origins
+            config, self._document = Config(servers=found.servers), found.document
         else:
             config, self._document = _read_own(self.path)
         config = self._override(_place(config, Path(self.path).absolute().parent))
@@ -67,9 +76,22 @@ class ConfigSource:
         """Raise ConfigError if a reference of what was loaded leads nowhere."""
         self._refuse(check_references(config, os.environ))
 
+    def load_resolved(self) -> Config:
+        """Load, with secrets in place of their references; raise ConfigError with all problems."""
+        config = self.load()
+        self.check_secrets(config)
+        return resolve(config)
+
     def _refuse(self, problems: list[Problem]) -> None:
         if problems:
-            raise ConfigError(self._document.describe(problems))
+            raise ConfigError(self._document.describe(map(self._find_origin, problems)))
+
+    def _find_origin(self, problem: Problem) -> Problem:
+        """Name the place in an editor's file, not in what was made of it."""
+        part, index, *rest = (*problem.path, "", "")[: max(2, len(problem.path))]
+        if part != "servers" or not isinstance(index, int) or not self._origins:
+            return problem
+        return Problem((*self._origins[index], *rest), problem.text)
 
     def _override(self, config: Config) -> Config:
         if self._state_dir:
@@ -131,7 +153,7 @@ def _peek(value: Mapping[str, object]) -> Config:
 def _read_own(path: str) -> tuple[Config, Document]:
     document = read_document(read_text(path), path)
     value = {} if document.value is None else document.value
-    if isinstance(value, dict) and "mcpServers" in value:
+    if is_imported(value):
         text = f"{path}: this is an editor's file; use it as it is with --from {path}"
         raise ConfigError([text])
     config, problems = fit(value, Config, check_rules)
@@ -177,7 +199,7 @@ def _place_server(server: Server, folder: Path) -> Server:
 
 def _place_value(value: str, folder: Path) -> str:
     reference = read_reference(value)
-    if reference is None or reference.kind == "env":
+    if reference is None or reference.kind != "file":
         return value
     return msgspec.structs.replace(reference, name=_join(folder, reference.name)).write()
 
@@ -195,9 +217,7 @@ def _check_surroundings(config: Config) -> list[Problem]:
     problems = []
     for index, listener in enumerate(config.listeners):
         if listener.tls is not None:
-            for key in ("certificate", "key"):
-                path = ("listeners", index, "tls", key)
-                problems += _check_file(path, getattr(listener.tls, key))
+            problems += _check_tls(("listeners", index, "tls"), listener.tls)
     for index, server in enumerate(config.servers):
         if server.enabled:
             problems += _check_server_files(index, server)
@@ -207,7 +227,7 @@ def _check_surroundings(config: Config) -> list[Problem]:
 def _check_server_files(index: int, server: Server) -> list[Problem]:
     problems = []
     if server.ca_file:
-        problems += _check_file(("servers", index, "ca_file"), server.ca_file)
+        problems += _check_authorities(("servers", index, "ca_file"), server.ca_file)
     if server.cwd and not Path(server.cwd).is_dir():
         text = f"folder {server.cwd} is not there; make it or correct the path"
         problems.append(Problem(("servers", index, "cwd"), text))
@@ -218,7 +238,33 @@ def _check_server_files(index: int, server: Server) -> list[Problem]:
     return problems
 
 
-def _check_file(path: tuple[str | int, ...], name: str) -> list[Problem]:
+def _check_tls(path: Where, tls: Tls) -> list[Problem]:
+    files = (("certificate", tls.certificate), ("key", tls.key))
+    missing = [problem for key, name in files for problem in _check_file((*path, key), name)]
+    if missing:
+        return missing
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            tls.certificate, tls.key, password=lambda: ""
+        )
+    except (OSError, ValueError):
+        text = "certificate and key are no pair; give the PEM files of one, without a passphrase"
+        return [Problem(path, text)]
+    return []
+
+
+def _check_authorities(path: Where, name: str) -> list[Problem]:
+    missing = _check_file(path, name)
+    if missing:
+        return missing
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(name)
+    except (OSError, ValueError):
+        return [Problem(path, f"file {name} holds no certificate in PEM form")]
+    return []
+
+
+def _check_file(path: Where, name: str) -> list[Problem]:
     if os.access(name, os.R_OK):
         return []
     return [Problem(path, f"file {name} cannot be read; make it or correct the path")]

@@ -1,7 +1,8 @@
 """Secrets by reference: `env:NAME` or `file:path`, behind an authentication scheme if need be.
 
 Rules: a value is a reference as a whole or not at all; what it stands for is read once, never
-logged, and never part of a problem's text.
+logged, and never part of a problem's text. `text:` stands before a plain value that looks like a
+reference.
 """
 
 import re
@@ -25,7 +26,9 @@ SECRET_WORDS: Final = (
     "credential",
 )
 
-_REFERENCE = re.compile(r"(?:([A-Za-z][A-Za-z0-9-]*) )?(env|file):(.+)")
+Kind = Literal["env", "file", "text"]
+
+_REFERENCE = re.compile(r"(?:(?:([A-Za-z][A-Za-z0-9-]*) )?(env|file)|(text)):(.+)")
 _BROKEN = re.compile(r"[\x00\r\n]")
 
 
@@ -34,7 +37,7 @@ class Reference(msgspec.Struct, frozen=True):
     """Where a secret is to be found; `scheme` is put before it, as in `Bearer env:NAME`."""
 
     scheme: str
-    kind: Literal["env", "file"]
+    kind: Kind
     name: str
 
     def write(self) -> str:
@@ -43,12 +46,23 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 def read_reference(value: str) -> Reference | None:
-    """Read `[scheme ]env:NAME` or `[scheme ]file:path`; None for a plain value."""
+    """Read `[scheme ]env:NAME`, `[scheme ]file:path` or `text:...`; None for a plain value."""
     found = _REFERENCE.fullmatch(value)
     if found is None:
         return None
-    kind: Literal["env", "file"] = "env" if found[2] == "env" else "file"
-    return Reference(found[1] or "", kind, found[3])
+    kinds: dict[str | None, Kind] = {"env": "env", "file": "file", None: "text"}
+    return Reference(found[1] or "", kinds[found[2]], found[4])
+
+
+def keep_text(value: str) -> str:
+    """Write a value so that it is taken as it is."""
+    return value if read_reference(value) is None else f"text:{value}"
+
+
+def is_hidden(value: str) -> bool:
+    """Say whether a value only says where a secret is to be found."""
+    reference = read_reference(value)
+    return reference is not None and reference.kind != "text"
 
 
 def looks_secret(name: str) -> bool:
@@ -101,7 +115,9 @@ def _replace(value: str, environ: Mapping[str, str]) -> str:
 
 
 def _follow(reference: Reference, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return the secret, or else what is wrong."""
+    """Return what it stands for, or else what is wrong."""
+    if reference.kind == "text":
+        return reference.name, ""
     secret, fault = _read_secret(reference, environ)
     if not fault and not secret:
         fault = f"{reference.kind}:{reference.name} is empty; put the secret there"

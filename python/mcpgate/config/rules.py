@@ -10,7 +10,7 @@ import msgspec
 
 from mcpgate.config.document import Problem
 from mcpgate.config.model import Config, Listener, Server, split_address
-from mcpgate.config.references import looks_secret, read_reference
+from mcpgate.config.references import is_hidden, looks_secret
 
 SOCKET_PATH_BYTES: Final = 107
 SOCKET_NAME: Final = "control.sock"
@@ -85,7 +85,7 @@ def check_secrets(server: Server) -> Iterator[Problem]:
     """List the secrets that stand in the file itself."""
     for field, values in (("headers", server.headers), ("env", server.env)):
         for name, value in values.items():
-            if value and looks_secret(name) and read_reference(value) is None:
+            if value and looks_secret(name) and not is_hidden(value):
                 text = "looks like a secret; keep it out of the file: env:NAME or file:path"
                 yield Problem((field, name), text)
 

@@ -113,7 +113,9 @@ class _Walker:
     def _check_list(self, value: Value, shape: inspect.VarTupleType, path: Where) -> None:
         if not isinstance(value, list):
             got = "a text" if isinstance(value, str) else say(value)
-            self._add(path, f'{got} where a list is expected; write ["one", "two"]')
+            things = isinstance(_strip(shape.item_type), inspect.StructType)
+            how = 'each item begins with "- name: "' if things else 'write ["one", "two"]'
+            self._add(path, f"{got} where a list is expected; {how}")
             return
         if shape.min_length is not None and len(value) < shape.min_length:
             self._add(path, f"needs at least {shape.min_length} item")

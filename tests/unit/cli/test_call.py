@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mcpgate.cli.call import RpcError, RpcReply, explain_error, read_pairs, show_result
 from mcpgate.cli.codes import Code, CommandFault
+from mcpgate.cli.control import Client
 
 WORD = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
 
@@ -65,7 +66,7 @@ def test_what_is_no_pair_is_refused(pairs: tuple[str, ...]) -> None:
         (
             REFUSED,
             Code.REFUSED,
-            "Unknown tool. x (unknown_tool); see `mcpgate explain e1`",
+            "Unknown tool. x (unknown_tool); see `mcpgate explain --state s e1`",
         ),
         (
             b'{"error":{"code":-31005,"message":"down","data":{"reason":"unavailable"}}}',
@@ -82,7 +83,8 @@ def test_what_is_no_pair_is_refused(pairs: tuple[str, ...]) -> None:
 def test_errors_end_with_the_code_of_their_side(reply: bytes, code: Code, text: str) -> None:
     error = msgspec.json.decode(reply, type=RpcReply).error
     assert isinstance(error, RpcError)
-    fault = explain_error(error)
+    client = Client("/nowhere", explain="mcpgate explain --state s")
+    fault = explain_error(error, "x", client)
     assert (fault.code, str(fault)) == (code, text)
 
 

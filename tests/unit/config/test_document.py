@@ -118,3 +118,14 @@ def test_files_that_cannot_be_read_are_explained(tmp_path: Path) -> None:
     latin.write_bytes(b"a: \xe9")
     with pytest.raises(ConfigError, match="byte 3 is not UTF-8"):
         read_text(str(latin))
+
+
+@pytest.mark.requirement("R-CONFIG")
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, "{a: " * 3_000, "- " * 5_000, "a: b\n" * 300_000],
+    ids=["flow", "maps", "block", "long"],
+)
+def test_a_deep_or_endless_file_is_refused_and_ends_nothing(text: str) -> None:
+    with pytest.raises(ConfigError, match="too large or too deep"):
+        read_document(text, "c.yaml")

@@ -65,6 +65,17 @@ def test_claude_and_cursor(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("R-IMPORT")
+def test_servers_of_single_projects_are_named(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """{"mcpServers": {}, "projects": {"/a": {"mcpServers": {"x": {"command": "x"}}},
+            "/b": {"mcpServers": {}}, "/c": {"history": []}}}""",
+    )
+    assert found.servers == ()
+    assert found.notes == ('projects["/a"].mcpServers: servers of a single project are not taken',)
+
+
+@pytest.mark.requirement("R-IMPORT")
 def test_vs_code_with_comments_and_last_commas(tmp_path: Path) -> None:
     found = read(
         tmp_path,
@@ -79,11 +90,11 @@ def test_vs_code_with_comments_and_last_commas(tmp_path: Path) -> None:
         }""",
     )
     assert found.servers[0].command == ("x", "//no comment", "a,]")
-    assert found.notes == ("inputs: the gateway cannot ask a person; set variables instead",)
+    assert found.notes == ()
 
 
 @pytest.mark.requirement("R-IMPORT")
-def test_variables_become_references_and_questions_are_refused(tmp_path: Path) -> None:
+def test_variables_become_references_or_stay_as_written(tmp_path: Path) -> None:
     text = json.dumps(
         {
             "servers": {
@@ -96,9 +107,54 @@ def test_variables_become_references_and_questions_are_refused(tmp_path: Path) -
     )
     found = read(tmp_path, text)
     assert found.servers[0].headers == {"A": "Bearer env:TOK", "B": "env:B", "C": "x${C}"}
-    assert found.notes == ("servers.a.C: holds ${...}, which is taken as written",)
-    with pytest.raises(ConfigError, match=r"servers\.a\.env\.K: asks a person"):
-        read(tmp_path, '{"servers": {"a": {"command": "x", "env": {"K": "${input:k}"}}}}')
+    assert found.notes == ("servers.a.headers.C: holds ${...}; write out what it stands for",)
+
+
+@pytest.mark.requirement("R-IMPORT")
+def test_what_an_editor_asks_a_person_for_is_a_variable(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """{"inputs": [{"id": "api-key"}],
+            "servers": {"a": {"command": "x", "env": {"K": "${input:api-key}"}}}}""",
+    )
+    assert found.servers[0].env == {"K": "env:API_KEY"}
+    assert found.notes == (
+        "servers.a.env.K: the editor asks a person for it; here it is the variable API_KEY",
+    )
+
+
+@pytest.mark.requirement("R-IMPORT")
+def test_the_place_in_the_editors_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    path.write_text(
+        """{ // ours
+          "mcpServers": {
+            "old": {"type": "sse", "url": "https://x/sse"},
+            "My One": {"url": "https://x/mcp",
+                       "headers": {"A": "${NOT_SET_HERE}"}},
+            "two": {"command": "no-such-program-here"}}}"""
+    )
+    with pytest.raises(ConfigError) as caught:
+        ConfigSource(str(path), imported=True, state_dir=str(tmp_path)).check()
+    assert caught.value.problems == [
+        (
+            f'{path}:5:36: mcpServers["My One"].headers.A: '
+            "variable NOT_SET_HERE is not set; set it before the gateway starts"
+        ),
+        (
+            f"{path}:6:21: mcpServers.two.command: "
+            "program no-such-program-here is not found; install it or give its full path"
+        ),
+    ]
+
+
+@pytest.mark.requirement("R-IMPORT")
+def test_a_file_without_lines_still_names_the_path(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, r'{"x": "\ud83d\ude00", "mcpServers": {"a": {}}}')
+    assert caught.value.problems == [
+        f"{tmp_path}/editor.json: mcpServers.a: has neither command nor url"
+    ]
 
 
 @pytest.mark.requirement("R-IMPORT")

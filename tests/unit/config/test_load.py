@@ -8,6 +8,7 @@ import pytest
 from mcpgate.config.load import ConfigSource, find_places, load, resolve
 from mcpgate.config.model import Config
 from mcpgate.errors import ConfigError
+from tests.support.certificates import write_certificate
 
 BROKEN = """\
 listeners:
@@ -130,9 +131,47 @@ def test_a_state_directory_too_long_for_a_socket_is_explained(tmp_path: Path) ->
 
 
 @pytest.mark.requirement("R-IMPORT")
-def test_an_editors_file_in_the_place_of_ours_is_recognised(tmp_path: Path) -> None:
-    path = write(tmp_path, '{"mcpServers": {}}', "c.json")
+@pytest.mark.parametrize(
+    "text", ['{"mcpServers": {}}', '{"inputs": [], "servers": {"a": {"command": "x"}}}']
+)
+def test_an_editors_file_in_the_place_of_ours_is_recognised(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text, "c.json")
     assert problems_of(path) == [f" this is an editor's file; use it as it is with --from {path}"]
+
+
+@pytest.mark.requirement("R-CONFIG")
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "servers:\n  a: {transport: stdio}\n",
+            '1:1: servers: a mapping where a list is expected; each item begins with "- name: "',
+        ),
+        (
+            "servers:\n\t- a\n",
+            (
+                "2:1: not readable as YAML: found character that cannot start any token; "
+                "indent with spaces, not with a tab"
+            ),
+        ),
+    ],
+)
+def test_a_first_file_is_helped(tmp_path: Path, text: str, problem: str) -> None:
+    assert problems_of(write(tmp_path, text)) == [problem]
+
+
+@pytest.mark.requirement("R-SECRET")
+def test_a_resolved_load_says_where_a_secret_is_missing(tmp_path: Path) -> None:
+    text = "servers:\n  - {name: b, transport: stdio, command: [x], env: {C: 'env:NOT_SET_HERE'}}\n"
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        ConfigSource(path).load_resolved()
+    assert caught.value.problems == [
+        (
+            f"{path}:2:53: servers[0].env.C: "
+            "variable NOT_SET_HERE is not set; set it before the gateway starts"
+        )
+    ]
 
 
 @pytest.mark.requirement("R-RELOAD")
@@ -176,6 +215,34 @@ servers:
     ]
 
 
+@pytest.mark.requirement("R-TLS")
+def test_a_check_reads_certificates(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+        write_certificate(folder, folder.name)
+    (tmp_path / "ca.pem").write_text("no certificate\n")
+    text = """
+state_dir: s
+listeners:
+  - {{tls: {{certificate: one/cert.pem, key: one/key.pem}}}}
+  - {{name: b, address: "[::1]:1", tls: {{certificate: one/cert.pem, key: {key}/key.pem}}}}
+servers:
+  - {{name: a, transport: http, url: "https://x", ca_file: {ca}}}
+"""
+    sound = write(tmp_path, text.format(key="one", ca="other/cert.pem"))
+    assert ConfigSource(sound).check().listeners
+    with pytest.raises(ConfigError) as caught:
+        ConfigSource(write(tmp_path, text.format(key="other", ca="ca.pem"))).check()
+    assert [problem.split(": ", 1)[1] for problem in caught.value.problems] == [
+        (
+            "listeners[1].tls: certificate and key are no pair; give the PEM files of one, "
+            "without a passphrase"
+        ),
+        f"servers[0].ca_file: file {tmp_path}/ca.pem holds no certificate in PEM form",
+    ]
+
+
 @pytest.mark.requirement("R-SECRET")
 def test_references_are_resolved_and_shown_nowhere(tmp_path: Path) -> None:
     (tmp_path / "t").write_text("hidden-in-file\n")
@@ -192,6 +259,18 @@ servers:
     assert config.servers[1].headers == {"A": "env:MISSING"}
     assert "hidden" not in repr(config)
     assert "hidden" not in f"{config.servers[0]}"
+
+
+@pytest.mark.requirement("R-SECRET")
+def test_a_plain_text_may_look_like_a_reference_but_no_secret_may(tmp_path: Path) -> None:
+    text = """
+servers:
+  - {{name: a, transport: stdio, command: [x], env: {{DATABASE_URL: "text:file:./dev.db"{more}}}}}
+"""
+    config = resolve(load(write(tmp_path, text.format(more=""))), {})
+    assert config.servers[0].env == {"DATABASE_URL": "file:./dev.db"}
+    more = ', API_KEY: "text:abc"'
+    assert "looks like a secret" in problems_of(write(tmp_path, text.format(more=more)))[0]
 
 
 @pytest.mark.requirement("R-SECRET")
