@@ -20,6 +20,7 @@ from bench import results, table
 from bench.generator import Sample, Scenario, drive
 from bench.processes import BenchError
 from bench.subjects import (
+    KINDS,
     Subject,
     build_load,
     constant_app,
@@ -47,7 +48,7 @@ SCENARIOS: Final = (
     Scenario(name="SSE", events=0),
     Scenario(name="SSE, 3 progress", events=3),
 )
-SUBJECTS: Final = ("direct", "nginx", "constant", "gateway")
+SUBJECTS: Final = ("direct", "nginx", "constant", *KINDS)
 
 
 def main() -> int:
@@ -117,8 +118,9 @@ def start_subjects(
         print("nginx is not installed (Debian: nginx-light); its rows are left out")
     elif "nginx" not in without:
         yield stack.enter_context(nginx(folder, server))
-    if "gateway" not in without:
-        yield stack.enter_context(gateway(folder, server))
+    for kind in KINDS:
+        if kind not in without:
+            yield stack.enter_context(gateway(folder, server, kind))
 
 
 def run_round(

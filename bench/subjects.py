@@ -17,6 +17,8 @@ from bench.processes import ROOT, START_S, BenchError, Tree, free_port, running,
 LOAD: Final = ROOT / "target/release/mcpgate-load"
 PATH: Final = "/mcp"
 MODERN: Final = "2026-07-28"
+KINDS: Final = ("granian", "native")
+"""The kinds of listener that the gateway is measured with."""
 
 
 @final
@@ -94,13 +96,15 @@ def nginx(folder: Path, server: Subject) -> Iterator[Subject]:
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, server: Subject, tools: int = 10) -> Iterator[Subject]:
-    """Run the gateway in front of the measuring server and wait for its whole catalog."""
+def gateway(
+    folder: Path, server: Subject, kind: str = "granian", tools: int = 10
+) -> Iterator[Subject]:
+    """Run the gateway with this kind of listener, and wait for the server's whole catalog."""
     port = free_port()
     home = folder / f"gateway-{port}"
     home.mkdir(mode=0o700)
     config = {
-        "listeners": [{"name": "main", "address": f"127.0.0.1:{port}", "path": PATH}],
+        "listeners": [{"address": f"127.0.0.1:{port}", "path": PATH, "kind": kind}],
         "servers": [
             {"name": "measure", "transport": "http", "url": f"http://127.0.0.1:{server.port}{PATH}"}
         ],
@@ -115,7 +119,7 @@ def gateway(folder: Path, server: Subject, tools: int = 10) -> Iterator[Subject]
     with running("gateway", command, log) as child:
         wait_for_port("gateway", port, child, log)
         wait_for_catalog(port, tools, log)
-        yield Subject("gateway", port, Tree(child.pid), tool="measure__echo0")
+        yield Subject(kind, port, Tree(child.pid), tool="measure__echo0")
 
 
 def wait_for_catalog(port: int, tools: int, log: Path) -> None:

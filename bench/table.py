@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Final
 
 from bench.generator import Sample
+from bench.subjects import KINDS
 
 COLUMNS: Final = {
     "per_second": ("calls/s", 0),
@@ -24,6 +25,7 @@ COLUMNS: Final = {
 }
 TOLERANCE: Final = 0.10
 COMPARED: Final = ("cpu_us", "cpu_x_constant", "cpu_x_nginx")
+OURS: Final = tuple(f"/ {kind}" for kind in KINDS)
 
 Rows = dict[str, dict[str, float]]
 Samples = Mapping[tuple[str, str], Sequence[Sample]]
@@ -96,7 +98,7 @@ def compare(rows: Rows, earlier: Rows) -> list[str]:
     """Say which gateway rows got more than a tenth worse or better since an earlier result."""
     lines = []
     for name in rows.keys() & earlier.keys():
-        if not name.endswith("/ gateway"):
+        if not name.endswith(OURS):
             continue
         for column in COMPARED:
             now, then = rows[name].get(column), earlier[name].get(column)

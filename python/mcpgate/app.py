@@ -13,7 +13,6 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, final
@@ -26,7 +25,7 @@ from mcpgate.admin.wire import CallRequest, Status
 from mcpgate.audit.trail import Trail
 from mcpgate.clock import Clock, SystemClock
 from mcpgate.config.load import ConfigSource, find_events, resolve
-from mcpgate.config.model import Config, Listener, Server, split_address
+from mcpgate.config.model import Config, Server
 from mcpgate.config.rules import SOCKET_NAME
 from mcpgate.errors import ConfigError, GatewayFault
 from mcpgate.exchange import Exchange
@@ -37,9 +36,8 @@ from mcpgate.links.pool import Pool
 from mcpgate.links.setup import Setup
 from mcpgate.links.wheel import Wheel
 from mcpgate.listeners.body import BodyReader
-from mcpgate.listeners.heads import PeerRules, list_hosts
-from mcpgate.listeners.http import HttpFront, Parts
-from mcpgate.listeners.server import HttpServer
+from mcpgate.listeners.choice import ListenerServer, open_listener
+from mcpgate.listeners.http import Parts
 from mcpgate.listeners.sink import HttpSink
 from mcpgate.model import Era, Link, Peer
 from mcpgate.publisher import Publisher, Sources
@@ -176,7 +174,7 @@ class Gateway:
         self._config = config
         self._clock: Clock = clock or SystemClock()
         self.core: Core | None = None
-        self.listeners: list[HttpServer] = []
+        self.listeners: list[ListenerServer] = []
         self._group: asyncio.TaskGroup | None = None
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -242,7 +240,7 @@ class Gateway:
             ready=self._describe_readiness,
         )
         for listener in config.listeners:
-            server = HttpServer(listener, partial(_make_front, parts, listener), self._fail)
+            server = open_listener(listener, parts, core.wheel, core.clock, self._fail)
             await server.start()
             self.listeners.append(server)
             _log.info("listener.opened", extra={"listener": listener.name, "url": server.url})
@@ -381,14 +379,6 @@ class Gateway:
         if problems:
             raise ConfigError(list(problems))
         return await self._answer_status(line)
-
-
-def _make_front(parts: Parts, listener: Listener) -> HttpFront:
-    host, port = split_address(listener.address)
-    secure = listener.tls is not None
-    hosts = list_hosts(host, port, secure, listener.hosts)
-    own = [f"{'https' if secure else 'http'}://{name}" for name in hosts]
-    return HttpFront(parts, listener.path, PeerRules(hosts, [*own, *listener.origins]))
 
 
 def _read_release() -> str:

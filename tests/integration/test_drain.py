@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mcpgate.app import Gateway
+from mcpgate.listeners.server import HttpServer
 from tests.support.exchanges import read_events
 from tests.support.gateways import Client, http_server, legacy, running, wait_for_entries
 from tests.support.recording_server import TOOLS, RecordingServer
@@ -99,8 +100,9 @@ async def test_second_signal_waits_for_no_one(scene: Scene) -> None:
 
 @pytest.mark.requirement("R-RUN")
 async def test_listener_that_ends_by_itself_ends_the_gateway(scene: Scene) -> None:
-    (serving,) = scene.gateway.listeners[0]._tasks.values()
-    (granian,) = scene.gateway.listeners[0]._tasks
+    listener = scene.gateway.listeners[0]
+    assert isinstance(listener, HttpServer)
+    ((granian, serving),) = listener._tasks.items()
     granian.interrupt_children.append(0)
     granian.main_loop_interrupt.set()
     await serving

@@ -19,6 +19,8 @@ from tests.support.gateways import (
 )
 from tests.support.recording_server import TOOL, TOOLS, RecordingServer
 
+pytestmark = pytest.mark.usefixtures("either_listener")
+
 ODD = (
     b'{"zz":1.0,"big":123456789012345678901234567890,"e":1E300,"neg":-0,"u":"\\u00e9\\/",'
     b'"deep":{"b":[ 1 , 2.50 ],"a":null},"":{}}'

@@ -10,6 +10,8 @@ from mcpgate.app import Gateway
 from tests.support.gateways import Client, http_server, legacy, running, wait_for_entries
 from tests.support.recording_server import TOOLS, RecordingServer
 
+pytestmark = pytest.mark.usefixtures("either_listener")
+
 
 @dataclass
 class Scene:

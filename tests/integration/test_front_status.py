@@ -21,6 +21,8 @@ from tests.support.gateways import (
 )
 from tests.support.recording_server import TOOLS, RecordingServer
 
+pytestmark = pytest.mark.usefixtures("either_listener")
+
 LIMIT = 4096
 VERSION = ("mcp-protocol-version", "2026-07-28")
 

@@ -12,6 +12,8 @@ from mcpgate.gate import PROMPTS, TOOLS
 from mcpgate.sessions.streams import Streams
 from tests.support.gateways import Client, Wire, running
 
+pytestmark = pytest.mark.usefixtures("either_listener")
+
 ID = "io.modelcontextprotocol/subscriptionId"
 
 

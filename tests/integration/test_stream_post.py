@@ -17,6 +17,8 @@ from tests.support.gateways import (
 )
 from tests.support.recording_server import TOOLS, RecordingServer
 
+pytestmark = pytest.mark.usefixtures("either_listener")
+
 
 @pytest.fixture(params=[False, True], ids=["legacy server", "modern server"])
 async def server(request: pytest.FixtureRequest) -> AsyncIterator[RecordingServer]:

@@ -43,7 +43,9 @@ async def gateway(
 
 
 def find_listener(gateway: Gateway) -> HttpServer:
-    return gateway.listeners[0]
+    listener = gateway.listeners[0]
+    assert isinstance(listener, HttpServer)
+    return listener
 
 
 async def look(client: Client) -> str:

@@ -212,6 +212,15 @@ def http_server(name: str, url: str, **more: object) -> dict[str, object]:
     return {"name": name, "transport": "http", "url": url, "deadline_s": 5, **more}
 
 
+class Kind:
+    """Which kind of listener gateways get; the fixture `either_listener` changes it."""
+
+    name = "granian"
+
+
+KIND = Kind()
+
+
 @asynccontextmanager
 async def running(
     port: int, servers: Sequence[dict[str, object]] = (), **more: object
@@ -219,7 +228,7 @@ async def running(
     """Run a gateway on this port until the block ends."""
     with tempfile.TemporaryDirectory(prefix="mcpgate-") as folder:
         settings: dict[str, object] = {
-            "listeners": [{"address": f"127.0.0.1:{port}"}],
+            "listeners": [{"address": f"127.0.0.1:{port}", "kind": KIND.name}],
             "state_dir": f"{folder}/state",
             "servers": list(servers),
             "prefix": "always",

@@ -46,6 +46,10 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     path: Annotated[
         str, Meta(pattern="^/[A-Za-z0-9/_.~-]*$", description="URL path that speaks MCP.")
     ] = "/mcp"
+    kind: Annotated[
+        Literal["granian", "native"],
+        Meta(description="What serves HTTP: granian, or our own server on the gateway's loop."),
+    ] = "granian"
     tls: Annotated[Tls | None, Meta(description="Serve https with this certificate.")] = None
     hosts: Annotated[
         tuple[Text, ...], Meta(description="Host header values allowed besides the loopback names.")

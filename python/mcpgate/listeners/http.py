@@ -24,6 +24,13 @@ ANONYMOUS: Final = "anonymous"
 _ALLOW_LEGACY: Final = ("allow", "GET, POST, DELETE")
 _ALLOW_MODERN: Final = ("allow", "POST")
 _EVENTS: Final = "text/event-stream"
+_FRAME_REASONS: Final = {
+    400: "invalid_request",
+    408: "slow_body",
+    417: "invalid_request",
+    431: "too_large",
+    503: "overloaded",
+}
 _log = logging.getLogger("mcpgate.listeners")
 
 
@@ -66,6 +73,14 @@ class HttpFront:
         self._modern = parts.gate.new_caller(ANONYMOUS, modern=True)
         self._legacy = parts.gate.new_caller(ANONYMOUS, modern=False)
         self._no_head = Head(None, None, None, None, False)
+
+    def refuse(self, status: int) -> bytes:
+        """Record that bytes which are no request were refused; return the body of the answer."""
+        parts = self._parts
+        reason = _FRAME_REASONS.get(status, "internal")
+        verdict = parts.gate.refuse(reason, ANONYMOUS, parts.now())
+        parts.record()
+        return verdict.body
 
     def retire(self) -> None:
         """End every connection with its next reply."""

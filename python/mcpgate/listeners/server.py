@@ -44,6 +44,10 @@ class Front(Protocol):
         """Answer one request."""
         ...
 
+    def refuse(self, status: int) -> bytes:
+        """Record that bytes which are no request were refused; return the body of the answer."""
+        ...
+
     def retire(self) -> None:
         """End every connection with its next reply."""
         ...
@@ -204,8 +208,8 @@ async def _try_certificate(tls: Tls) -> None:
     code = await trial.wait()
     if code != 0:
         raise OSError(
-            f"certificate {tls.certificate} with key {tls.key} cannot be used: PEM, X.509 version "
-            "3, RSA from 2048 bits, ECDSA P-256 or P-384, or Ed25519, without a passphrase"
+            f"certificate {tls.certificate} with key {tls.key} cannot be used; what can: PEM, "
+            "X.509 version 3, RSA from 2048 bits, ECDSA P-256 or P-384, or Ed25519, no passphrase"
         )
 
 

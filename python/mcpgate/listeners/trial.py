@@ -23,6 +23,11 @@ class Nobody:
         del scope
         protocol.response_empty(204, [])
 
+    def refuse(self, status: int) -> bytes:
+        """Have nothing to say."""
+        del status
+        return b""
+
     def retire(self) -> None:
         """Stay as it is."""
 

@@ -30,12 +30,12 @@ def sample(p50_us: float, cpu_us: float) -> Sample:
 SAMPLES = {
     ("s", "direct"): [sample(10, 1), sample(30, 1), sample(20, 1)],
     ("s", "constant"): [sample(20, 10), sample(20, 20), sample(20, 30)],
-    ("s", "gateway"): [sample(50, 20), sample(90, 40), sample(60, 90)],
+    ("s", "granian"): [sample(50, 20), sample(90, 40), sample(60, 90)],
 }
 
 
 def test_rows_are_medians_and_ratios_are_taken_within_a_round() -> None:
-    row = table.make_rows(SAMPLES)["s / gateway"]
+    row = table.make_rows(SAMPLES)["s / granian"]
     assert row["p50_us"] == 60
     assert row["added_p50_us"] == 40
     assert row["cpu_x_constant"] == 2
@@ -46,14 +46,14 @@ def test_every_row_is_rendered() -> None:
     assert [line.split()[2] for line in text.splitlines() if " / " in line] == [
         "direct",
         "constant",
-        "gateway",
+        "granian",
     ]
 
 
 def test_a_change_over_a_tenth_is_named() -> None:
-    then = {"s / gateway": {"cpu_us": 100.0, "cpu_x_nginx": 4.0}, "s / nginx": {"cpu_us": 1.0}}
-    now = {"s / gateway": {"cpu_us": 120.0, "cpu_x_nginx": 4.1}, "s / nginx": {"cpu_us": 2.0}}
-    assert table.compare(now, then) == ["s / gateway: cpu_us 100.00 -> 120.00, +20% worse"]
+    then = {"s / granian": {"cpu_us": 100.0, "cpu_x_nginx": 4.0}, "s / nginx": {"cpu_us": 1.0}}
+    now = {"s / granian": {"cpu_us": 120.0, "cpu_x_nginx": 4.1}, "s / nginx": {"cpu_us": 2.0}}
+    assert table.compare(now, then) == ["s / granian: cpu_us 100.00 -> 120.00, +20% worse"]
 
 
 def flags(scenario: Scenario, subject: Subject) -> dict[str, str]:
@@ -62,7 +62,7 @@ def flags(scenario: Scenario, subject: Subject) -> dict[str, str]:
 
 
 def test_replies_are_checked_wherever_a_server_answers() -> None:
-    speaking = Subject("gateway", 1, Tree(1), tool="a__b")
+    speaking = Subject("granian", 1, Tree(1), tool="a__b")
     silent = Subject("constant", 1, Tree(1), speaks=False)
     scenario = Scenario(name="s", events=3)
     assert flags(scenario, speaking)["--check"] == "reply"

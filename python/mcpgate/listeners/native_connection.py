@@ -1,0 +1,334 @@
+"""One connection of a native listener: bytes cut into requests, strictly one after the other.
+
+Strategy: a head is gathered, read whole and handed to the front in a task of its own; a head equal
+to the connection's last one is not read again. What is pipelined waits, unread once it is more
+than a head may be, until the request before it is over and its reply is on its way.
+Rules: what is refused here is answered once and nothing after it is read. A connection that ends
+before all was read is ended gently: our side first, so that the reply is not lost to a reset. A
+client that does not read its replies is cut, by what is unread and by time; no timer is made.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, cast, final
+
+from mcpgate.listeners.native_head import HEAD_BYTES, Head, HeadFault, find_bare_line_end, read_head
+from mcpgate.listeners.native_reply import encode_refusal
+from mcpgate.listeners.native_request import NativeRequest
+from mcpgate.listeners.rsgi import HttpProtocol, Scope
+
+HEAD_NS: Final = 10_000_000_000
+IDLE_NS: Final = 75_000_000_000
+STALL_NS: Final = 30_000_000_000
+LINGER_NS: Final = 2_000_000_000
+CLOGGED_BYTES: Final = 64 << 10
+UNREAD_BYTES: Final = 16 << 20
+SEEN_BYTES: Final = 4 << 10
+_log = logging.getLogger("mcpgate.listeners")
+
+
+class House(Protocol):
+    """What connections share: the listener that they belong to."""
+
+    loop: asyncio.AbstractEventLoop
+    date: bytes
+    now_ns: int
+    answer: Callable[[Scope, HttpProtocol], Awaitable[None]]
+    refuse: Callable[[int], bytes]
+
+    def add(self, connection: "NativeConnection") -> bool:
+        """Keep a connection; say False if there are too many."""
+        ...
+
+    def discard(self, connection: "NativeConnection") -> None:
+        """Forget a connection that is gone."""
+        ...
+
+
+@final
+class NativeConnection(asyncio.Protocol):
+    """Speak HTTP/1.1 with one client."""
+
+    __slots__ = (
+        "_buffer",
+        "_clogged_ns",
+        "_ending",
+        "_head",
+        "_held",
+        "_house",
+        "_request",
+        "_seen",
+        "_since_ns",
+        "_task",
+        "_transport",
+        "_used",
+        "loop",
+    )
+
+    def __init__(self, house: House) -> None:
+        """Take the listener."""
+        self._house = house
+        self.loop = house.loop
+        self._transport: asyncio.Transport | None = None
+        self._request: NativeRequest | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._buffer = self._seen = b""
+        self._head: Head | None = None
+        self._held = self._ending = self._used = False
+        self._since_ns = house.now_ns
+        self._clogged_ns = 0
+
+    @property
+    def date(self) -> bytes:
+        """The date field of a reply."""
+        return self._house.date
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is in work."""
+        return self._request is not None
+
+    # What the loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport, unless there are too many."""
+        # uvloop's transports have the methods but not the base class.
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=CLOGGED_BYTES)
+        if not self._house.add(self):
+            self._ending = True
+            self._transport.write(encode_refusal(503, self._house.refuse(503)))
+            self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the request in work, or of the next one."""
+        if self._ending:
+            return
+        request = self._request
+        if request is None and not self._clogged_ns:
+            self._gather(data)
+        elif request is not None and not request.complete:
+            self._feed(request, data)
+        else:
+            self._put_by(data)
+
+    def eof_received(self) -> None:
+        """Take a half closed connection for a closed one."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever is at work that the client left."""
+        del exc
+        self._transport = None
+        self._ending = True
+        self._buffer = self._seen = b""
+        if self._request is not None:
+            self._request.lose()
+        else:
+            self._house.discard(self)
+
+    def pause_writing(self) -> None:
+        """Note that the client does not read as fast as we write."""
+        self._clogged_ns = self._house.now_ns
+
+    def resume_writing(self) -> None:
+        """Go on with what waited for it."""
+        self._clogged_ns = 0
+        if self._request is None:
+            self._go_on()
+
+    # What the request calls.
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, or nothing once the client has left."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def write_piece(self, data: bytes) -> None:
+        """Send a piece of a stream; cut it if its client does not read."""
+        if self._transport is None:
+            return
+        if self._clogged_ns and self._transport.get_write_buffer_size() > UNREAD_BYTES:
+            self._cut("too much is unread")
+        else:
+            self._transport.write(data)
+
+    def hold(self) -> None:
+        """Read no further."""
+        if not self._held and self._transport is not None:
+            self._held = True
+            self._transport.pause_reading()
+
+    def proceed(self) -> None:
+        """Read on."""
+        if self._held and self._transport is not None and not self._transport.is_closing():
+            self._held = False
+            self._transport.resume_reading()
+
+    # What the listener calls.
+
+    def expire(self, now: int) -> None:
+        """End what is over its time."""
+        if self._clogged_ns and now - self._clogged_ns > STALL_NS:
+            self._cut("its client does not read")
+        elif self._ending:
+            if self._transport is not None and now - self._since_ns > LINGER_NS:
+                self._transport.abort()
+        elif self._request is None and not self._clogged_ns:
+            waited = now - self._since_ns
+            if self._buffer and waited > HEAD_NS:
+                self._refuse(408, "the head took too long")
+            elif waited > (IDLE_NS if self._used else HEAD_NS):
+                self._close()
+
+    def retire(self) -> None:
+        """End with the reply in work, or at once."""
+        if self._request is None:
+            self._close()
+        else:
+            self._request.keep = False
+
+    def abort(self) -> None:
+        """End at once, whatever is in work."""
+        if self._transport is not None:
+            self._transport.abort()
+        if self._task is not None:
+            self._task.cancel()
+
+    # Requests.
+
+    def _gather(self, data: bytes) -> None:
+        """Begin a request once its head is there."""
+        held = self._buffer
+        if held:
+            data, looked = held + data, max(0, len(held) - 3)
+        else:
+            looked = 0
+            self._since_ns = self._house.now_ns
+        end = data.find(b"\r\n\r\n", looked) + 4
+        if end == 3:
+            self._buffer = data
+            if len(data) > HEAD_BYTES:
+                self._refuse(431, "the size of the head")
+            elif not data[:1].isalpha() or find_bare_line_end(
+                data[len(held) - held.endswith(b"\r") :]
+            ):
+                self._refuse(400, "a line end in the head")
+            return
+        self._buffer = b""
+        text = data[:end]
+        head = self._head
+        if head is None or text != self._seen:
+            head = self._read(text)
+        if head is not None:
+            self._begin(head, data[end:])
+
+    def _read(self, text: bytes) -> Head | None:
+        try:
+            if len(text) > HEAD_BYTES:
+                raise HeadFault(431, "the size of the head")
+            head = read_head(text)
+        except HeadFault as fault:
+            self._refuse(fault.status, str(fault))
+            return None
+        if len(text) <= SEEN_BYTES:
+            self._head, self._seen = head, text
+        return head
+
+    def _begin(self, head: Head, rest: bytes) -> None:
+        request = self._request = NativeRequest(self, head)
+        if not request.complete:
+            if rest:
+                self._feed(request, rest)
+        elif rest:
+            self._put_by(rest)
+        if self._ending:
+            self._request = None
+        else:
+            self._task = self.loop.create_task(self._work(request))
+
+    def _feed(self, request: NativeRequest, data: bytes) -> None:
+        try:
+            rest = request.feed(data)
+        except ValueError as fault:
+            self._refuse(400, str(fault))
+            return
+        if rest:
+            self._put_by(rest)
+
+    def _put_by(self, data: bytes) -> None:
+        """Keep what comes before its turn."""
+        self._buffer += data
+        if len(self._buffer) > HEAD_BYTES:
+            self.hold()
+
+    async def _work(self, request: NativeRequest) -> None:
+        try:
+            await self._house.answer(request.head, request)
+        finally:
+            self._task = None
+            self._end(request)
+
+    def _end(self, request: NativeRequest) -> None:
+        """Be ready for the next request, or close."""
+        self._request = None
+        if self._transport is None:
+            self._house.discard(self)
+        elif self._ending:
+            pass
+        elif request.silent:
+            self._refuse(500, "the front gave no reply")
+        else:
+            request.finish()
+            self._used = True
+            self._since_ns = self._house.now_ns
+            if not request.keep:
+                self._linger()
+            elif not self._clogged_ns:
+                self._go_on()
+
+    def _go_on(self) -> None:
+        """Take up what came before its turn."""
+        if self._ending:
+            return
+        self.proceed()
+        data, self._buffer = self._buffer, b""
+        if data:
+            self._gather(data)
+
+    # Ends.
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answer once, and read nothing more."""
+        _log.debug("request.refused", extra={"status": status, "reason": reason})
+        request = self._request
+        if request is None or request.silent:
+            self.write(encode_refusal(status, self._house.refuse(status)))
+        self._linger()
+        if request is not None:
+            request.lose()
+
+    def _close(self) -> None:
+        """End a connection that nothing is asked of."""
+        if self._buffer:
+            self._linger()
+        elif self._transport is not None:
+            self._ending = True
+            self._since_ns = self._house.now_ns
+            self._transport.close()
+
+    def _linger(self) -> None:
+        """End our side, and let the client end its own or go on for a moment, unread."""
+        self._ending = True
+        self._buffer = b""
+        self._since_ns = self._house.now_ns
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            self.proceed()
+            if transport.can_write_eof():
+                transport.write_eof()
+
+    def _cut(self, reason: str) -> None:
+        _log.warning("stream.cut", extra={"reason": reason})
+        if self._transport is not None:
+            self._transport.abort()
