@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -101,8 +102,7 @@ def gateway(
 ) -> Iterator[Subject]:
     """Run the gateway with this kind of listener, and wait for the server's whole catalog."""
     port = free_port()
-    home = folder / f"gateway-{port}"
-    home.mkdir(mode=0o700)
+    home = Path(tempfile.mkdtemp(prefix="gateway-", dir=folder))
     config = {
         "listeners": [{"address": f"127.0.0.1:{port}", "path": PATH, "kind": kind}],
         "servers": [

@@ -113,8 +113,9 @@ class Address:
     """Whose a message from a server is.
 
     Kinds: 0 unreadable, 1 reply, 2 progress, 3 notice, 4 request.
-    `id` is the upstream id (-1 when it is not one of ours) or, for a notice, the bits of the
-    lists that changed, 8 for a log message, 0 for anything else. `body` answers a request.
+    `id` is the upstream id, also of a reply that could not be read (-1 when it is not one of
+    ours), or, for a notice, the bits of the lists that changed, 8 for a log message, 0 for
+    anything else. `body` answers a request.
     """
 
     @property
@@ -181,12 +182,12 @@ class SseCutter:
 
 @final
 class LineCutter:
-    """Cut a byte stream into lines; an over-long line is skipped to its end and counted."""
+    """Cut a byte stream into lines; an over-long line is skipped to its end."""
 
     def __new__(cls, limit_bytes: int) -> LineCutter: ...
     def feed(self, chunk: bytes) -> list[bytes]: ...
-    @property
-    def overlong(self) -> int: ...
+    def take_overlong(self) -> list[bytes]:
+        """Return the two ends, joined, of each over-long line that ended since the last time."""
 
 @final
 class AppendFile:

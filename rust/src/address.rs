@@ -1,5 +1,7 @@
 //! Whose a message from a server is, before anything else is done with it.
 
+use memchr::memchr_iter;
+
 use crate::gate::{Gate, with_tape};
 use crate::message::{Kind, Message, read};
 use crate::rewrite::push_string;
@@ -25,7 +27,8 @@ pub enum Addressed {
 pub struct Address {
     /// What it is.
     pub kind: Addressed,
-    /// The upstream id of a reply or progress (-1: not one of ours), the bits of a notice.
+    /// The upstream id of a reply or progress, also of a reply that could not be read (-1: not one
+    /// of ours); the bits of a notice.
     pub id: i64,
     /// The reply to a request.
     pub body: Vec<u8>,
@@ -33,15 +36,18 @@ pub struct Address {
 
 /// A log message among the bits of a notice.
 const LOG: i64 = 8;
+/// How far from the end of a reply its last members may begin.
+const LAST_BYTES: usize = 64;
 
 impl Gate {
     /// Read whose this message is.
     pub fn address(&self, raw: &[u8]) -> Address {
         let depth = self.snapshot.load().depth;
-        with_tape(|tape| match read(tape, raw, depth) {
-            Ok(message) => address(&message),
-            Err(_) => Address { kind: Addressed::Unreadable, id: -1, body: Vec::new() },
-        })
+        let unread = || {
+            let id = find_answered(raw).unwrap_or(-1);
+            Address { kind: Addressed::Unreadable, id, body: Vec::new() }
+        };
+        with_tape(|tape| read(tape, raw, depth).map_or_else(|_| unread(), |found| address(&found)))
     }
 }
 
@@ -68,6 +74,51 @@ fn address(message: &Message<'_>) -> Address {
     }
 }
 
+/// Which request bytes that are no message seem to reply to: the id where servers write it, right
+/// before the result or at the very end. A wrong guess harms only a call to the same server.
+fn find_answered(raw: &[u8]) -> Option<i64> {
+    let inner = raw.trim_ascii().strip_prefix(b"{")?;
+    let (id, rest) = skip_members(inner);
+    let outcome = |text: &[u8]| text.starts_with(b"\"result\"") || text.starts_with(b"\"error\"");
+    if !outcome(rest) {
+        return None;
+    }
+    if id.is_some() {
+        return id;
+    }
+    let last = inner.strip_suffix(b"}")?;
+    let last = last.get(last.len().saturating_sub(LAST_BYTES)..)?;
+    memchr_iter(b',', last).find_map(|comma| {
+        let members = [last.get(comma.saturating_add(1)..)?, b","].concat();
+        let (id, rest) = skip_members(&members);
+        id.filter(|_| rest.is_empty())
+    })
+}
+
+/// Pass over leading `jsonrpc` and `id` members; give the id and what follows.
+fn skip_members(bytes: &[u8]) -> (Option<i64>, &[u8]) {
+    let (mut id, mut rest) = (None, bytes.trim_ascii_start());
+    loop {
+        let found = skip_key(rest, b"\"jsonrpc\"").and_then(|value| value.strip_prefix(b"\"2.0\""));
+        let after = found.or_else(|| {
+            let value = skip_key(rest, b"\"id\"")?;
+            let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let (digits, after) = value.split_at_checked(digits)?;
+            id = std::str::from_utf8(digits).ok()?.parse().ok();
+            Some(after)
+        });
+        match after.and_then(|after| after.trim_ascii_start().strip_prefix(b",")) {
+            Some(after) => rest = after.trim_ascii_start(),
+            None => return (id, rest),
+        }
+    }
+}
+
+fn skip_key<'a>(bytes: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    let colon = bytes.strip_prefix(key)?.trim_ascii_start();
+    Some(colon.strip_prefix(b":")?.trim_ascii_start())
+}
+
 /// A server may ping; nothing else was declared to it.
 fn reply_to(message: &Message<'_>) -> Vec<u8> {
     let mut out = b"{\"jsonrpc\":\"2.0\",\"id\":".to_vec();
@@ -80,4 +131,37 @@ fn reply_to(message: &Message<'_>) -> Vec<u8> {
     push_string(&mut out, &format!("{} is not offered by this client.", message.method));
     out.extend_from_slice(b"}}");
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_that_cannot_be_read_still_says_what_it_answers() {
+        let found = |text: &str| find_answered(text.as_bytes());
+        for text in [
+            r#"{"jsonrpc":"2.0","id":7,"result":{"a":"#,
+            r#" { "jsonrpc" : "2.0" , "id" : 7 , "error" : x"#,
+            r#"{"id":7,"jsonrpc":"2.0","result":{"a":1,"a":2}}"#,
+            r#"{"result":{"a":"x x"},"jsonrpc":"2.0","id":7}"#,
+            r#"{"result":{"a":1,"id":3},"id":7,"jsonrpc":"2.0"}"#,
+            r#"{"result": [, "id": 7, "jsonrpc": "2.0"} "#,
+        ] {
+            assert_eq!(found(text), Some(7), "{text}");
+        }
+        for text in [
+            "",
+            "{}",
+            r#"{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":"#,
+            r#"{"jsonrpc":"2.0","id":"7","result":{"a":"#,
+            r#"{"jsonrpc":"2.0","id":99999999999999999999,"result":{"a":"#,
+            r#"{"result":{"a":"b","id":7}}"#,
+            r#"{"result":"x,\"id\":7"}"#,
+            r#"{"params":{"a":1,"a":1},"jsonrpc":"2.0","id":7}"#,
+            r#"{"result":{},"jsonrpc":"2.0","id":7.0}"#,
+        ] {
+            assert_eq!(found(text), None, "{text}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::caller::hex;
 use crate::inspect::Case;
-use crate::json::{Doc, Node};
+use crate::json::{Doc, Node, NodeKind};
 use crate::message::Message;
 use crate::mirror::{differing, lines};
 use crate::refusal::Refusal;
@@ -136,7 +136,8 @@ impl Case<'_> {
     }
 
     fn ticket(&self, message: &Message<'_>, method: Method, server: &Arc<Server>) -> Ticket {
-        let token = message.meta_value("progressToken");
+        let token =
+            message.meta_value("progressToken").filter(|node| is_token(&message.doc, *node));
         let deadline_ns = i64::try_from(server.deadline_ns).unwrap_or(i64::MAX);
         Ticket {
             event: self.event.clone(),
@@ -226,6 +227,11 @@ fn rewritten(message: &Message<'_>, target: &Target<'_>, ticket: &Ticket) -> Vec
     edits.apply()
 }
 
+/// Progress is told with a string or a number; for anything else nobody waits.
+fn is_token(doc: &Doc<'_>, node: Node) -> bool {
+    doc.is_string(node) || doc.kind(node) == NodeKind::Number
+}
+
 fn is_hop_key(doc: &Doc<'_>, key: Node) -> bool {
     doc.text(key).starts_with(HOP_PREFIX)
 }
@@ -244,10 +250,14 @@ fn restamped(doc: &Doc<'_>, meta: Node, ticket: &Ticket, modern: bool) -> Vec<u8
         if is_hop_key(doc, key) && !(modern && ticket.wants_log && doc.is_key(key, LOG_LEVEL)) {
             continue;
         }
+        let token = doc.is_key(key, "progressToken");
+        if token && ticket.token.is_none() {
+            continue;
+        }
         if out.len() > 1 {
             out.push(b',');
         }
-        if doc.is_key(key, "progressToken") {
+        if token {
             push_string(&mut out, "progressToken");
             out.push(b':');
             out.extend_from_slice(&decimal(ticket.upstream_id));

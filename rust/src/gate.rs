@@ -130,8 +130,9 @@ impl Gate {
             ..Ruling::default()
         };
         self.events.rule(&ruling, now);
-        let body = Refusal::new(reason, b"null").body(&event, true);
-        let mut verdict = Verdict::new(Outcome::Refuse, body, reason.row().status, event);
+        let refusal = Refusal::new(reason, b"null");
+        let body = refusal.body(&event, true);
+        let mut verdict = Verdict::new(Outcome::Refuse, body, refusal.status(true), event);
         verdict.reason = Some(reason);
         verdict
     }
@@ -142,7 +143,7 @@ impl Gate {
         let refusal = Refusal::new(reason, &ticket.client_id);
         let modern = ticket.revision.is_modern();
         let body = refusal.body(&ticket.event, modern);
-        ticket.tally.count(body.len(), false);
+        ticket.tally.count(body.len());
         ticket.tally.mark_error();
         let status = refusal.status(modern);
         let mut verdict = Verdict::new(Outcome::Refuse, body, status, ticket.event.clone());

@@ -69,6 +69,10 @@ impl Case<'_> {
         let message =
             read(tape, raw, self.snapshot.depth).map_err(|unread| Refusal::unread(&unread))?;
         self.note.method.push_str(&message.method);
+        if message.is_ambiguous() {
+            let text = "A key of params differs from the protocol's only in case.";
+            return Err(Refusal::with(Reason::InvalidRequest, message.raw_id(), text));
+        }
         match message.kind {
             Kind::Request => self.request(&message),
             Kind::Notification => self.notification(&message),

@@ -9,6 +9,21 @@ const ID_BYTES: usize = 256;
 /// The longest method name.
 const METHOD_BYTES: usize = 256;
 
+const ENVELOPE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+/// Members of params that decide where a request goes and what is run there.
+const DECIDING: [&str; 9] = [
+    "name",
+    "uri",
+    "arguments",
+    "_meta",
+    "ref",
+    "cursor",
+    "task",
+    "requestState",
+    "inputResponses",
+];
+const REFERENCE: [&str; 3] = ["type", "name", "uri"];
+
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -67,9 +82,9 @@ pub fn read<'a>(tape: &'a mut Tape, raw: &'a [u8], depth: usize) -> Result<Messa
 fn envelope(doc: Doc<'_>, root: Node) -> Result<Message<'_>, Unread> {
     let (mut version, mut id, mut method, mut params) = (None, None, None, None);
     let (mut result, mut error) = (None, None);
-    let mut escaped = false;
+    let mut respelled = false;
     for (key, value) in doc.entries(root) {
-        escaped |= doc.kind(key) == NodeKind::Escaped;
+        respelled |= doc.kind(key) == NodeKind::Escaped;
         match doc.raw(key) {
             b"\"jsonrpc\"" => version = Some(value),
             b"\"id\"" => id = Some(value),
@@ -77,13 +92,13 @@ fn envelope(doc: Doc<'_>, root: Node) -> Result<Message<'_>, Unread> {
             b"\"params\"" => params = Some(value),
             b"\"result\"" => result = Some(value),
             b"\"error\"" => error = Some(value),
-            _ => {}
+            _ => respelled |= is_folded(&doc, key, &ENVELOPE),
         }
     }
     let usable = id.filter(|node| usable_id(&doc, *node));
     let fail = |text| Err(Unread::Shape(usable.map(|node| doc.raw(node).to_vec()), text));
-    if escaped || params.is_some_and(|node| has_escaped_key(&doc, node)) {
-        return fail("an envelope or params key is written with escapes");
+    if respelled || params.is_some_and(|node| has_escaped_key(&doc, node)) {
+        return fail("an envelope or params key is written with escapes or in another case");
     }
     if version.is_none_or(|node| doc.raw(node) != b"\"2.0\"") {
         return fail("jsonrpc must be \"2.0\"");
@@ -126,7 +141,29 @@ fn has_escaped_key(doc: &Doc<'_>, node: Node) -> bool {
     doc.entries(node).any(|(key, _)| doc.kind(key) == NodeKind::Escaped)
 }
 
+/// Whether a key is another spelling of a known one: some readers do not tell upper from lower
+/// case, by Unicode's folding too, and would take the value of this key for that of the other.
+fn is_folded(doc: &Doc<'_>, key: Node, known: &[&str]) -> bool {
+    let text = doc.text(key);
+    let plain = if text.is_ascii() {
+        text
+    } else {
+        Cow::Owned(text.replace('\u{17f}', "s").replace('\u{212a}', "k"))
+    };
+    let same = |name: &&str| plain.eq_ignore_ascii_case(name) && !doc.is_key(key, name);
+    known.iter().any(same)
+}
+
 impl Message<'_> {
+    /// Whether servers may read params otherwise than the gate: a key in another case.
+    pub fn is_ambiguous(&self) -> bool {
+        let folded = |object: Node, known: &[&str]| {
+            self.doc.entries(object).any(|(key, _)| is_folded(&self.doc, key, known))
+        };
+        self.params.is_some_and(|params| folded(params, &DECIDING))
+            || self.param("ref").is_some_and(|reference| folded(reference, &REFERENCE))
+    }
+
     /// The raw id, as the peer wrote it.
     pub fn raw_id(&self) -> &[u8] {
         self.id.map_or(b"null", |node| self.doc.raw(node))

@@ -58,10 +58,13 @@ impl Refusal {
         }
     }
 
-    /// The HTTP status for a client of this era.
-    pub const fn status(&self, modern: bool) -> u16 {
+    /// The HTTP status for a client of this era; one that names no request finds nobody in a 200.
+    pub fn status(&self, modern: bool) -> u16 {
         let row = self.reason.row();
-        if row.in_200 && !modern { 200 } else { row.status }
+        match if row.in_200 && !modern { 200 } else { row.status } {
+            200 if self.id == b"null" => 503,
+            status => status,
+        }
     }
 
     /// The reply.
@@ -83,5 +86,21 @@ impl Refusal {
         );
         out.extend_from_slice(data.as_bytes());
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_that_names_no_request_is_never_a_200() {
+        for reason in Reason::ALL.iter().copied() {
+            for modern in [false, true] {
+                let status = |id: &[u8]| Refusal::new(reason, id).status(modern);
+                assert!(status(b"null") >= 400, "{reason:?}");
+                assert_eq!(status(b"null") == status(b"1"), status(b"1") != 200, "{reason:?}");
+            }
+        }
     }
 }

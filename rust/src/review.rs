@@ -36,7 +36,7 @@ impl Gate {
             }
         };
         if verdict.last || !verdict.body.is_empty() {
-            ticket.tally.count(verdict.body.len(), !verdict.last);
+            ticket.tally.count(verdict.body.len());
         }
         verdict
     }
@@ -81,6 +81,7 @@ fn notification_for(message: &Message<'_>, ticket: &Ticket) -> Verdict {
                 let mut edits = Edits::new(doc.bytes());
                 edits.replace(doc.span(node), theirs.clone());
                 verdict.body = edits.apply();
+                ticket.tally.count_progress();
             }
         }
         "notifications/message" if ticket.wants_log => verdict.body = doc.bytes().to_vec(),

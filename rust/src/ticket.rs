@@ -49,11 +49,15 @@ pub struct Tally {
 
 impl Tally {
     /// Count a message to the client.
-    pub fn count(&self, size_bytes: usize, progress: bool) {
+    pub fn count(&self, size_bytes: usize) {
         self.messages.fetch_add(1, Ordering::Relaxed);
-        self.progress.fetch_add(u64::from(progress), Ordering::Relaxed);
         self.reply_bytes
             .fetch_add(u64::try_from(size_bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Count one of the messages as progress.
+    pub fn count_progress(&self) {
+        self.progress.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Remember that the reply says that something went wrong.

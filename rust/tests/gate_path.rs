@@ -460,6 +460,26 @@ fn messages_that_are_none_get_the_protocols_codes() {
 }
 
 #[test]
+fn a_progress_token_that_is_none_asks_for_nothing() {
+    let raw = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"every__echo","_meta":{"progressToken":null,"a":1}}}"#;
+    let sent = json(&ask(&gate(), raw).body);
+    assert_eq!(sent["params"]["_meta"], serde_json::json!({"a": 1}));
+}
+
+#[test]
+fn a_log_message_is_no_progress() {
+    let gate = gate();
+    let raw = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"every__echo"}}"#;
+    let ticket = ask(&gate, raw).ticket.unwrap();
+    let said = br#"{"jsonrpc":"2.0","method":"notifications/message","params":{"data":1}}"#;
+    assert!(!gate.review(said, &ticket).body.is_empty());
+    gate.drain();
+    assert!(gate.close(&ticket, Outcome::Done, 20));
+    let end = json(&gate.drain());
+    assert_eq!((&end["messages"], &end["progress"]), (&1.into(), &0.into()));
+}
+
+#[test]
 fn a_broken_document_leaves_the_old_snapshot() {
     let gate = gate();
     let error = gate.swap(br#"{"format":1}"#).unwrap_err();

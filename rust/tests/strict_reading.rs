@@ -9,6 +9,7 @@
 )]
 
 use _core::json::{Fault, NodeKind, Tape};
+use _core::message::{Unread, read};
 use proptest::prelude::*;
 
 const DEPTH: usize = 64;
@@ -42,6 +43,34 @@ fn what_readers_disagree_on_is_refused() {
     }
     let long = "1".repeat(65);
     assert!(matches!(scan(long.as_bytes()), Err(Fault::Number(0))));
+}
+
+#[test]
+fn keys_in_another_case_are_refused_where_they_decide() {
+    let ambiguous = |raw: &str| {
+        read(&mut Tape::default(), raw.as_bytes(), DEPTH).map(|message| message.is_ambiguous())
+    };
+    let call = |params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{{params}}}}}"#)
+    };
+    for params in [
+        r#""name":"a","Name":"b""#,
+        r#""uri":"a","URI":"b""#,
+        "\"argument\u{17f}\":{}",
+        "\"ta\u{17f}\u{212a}\":{}",
+        r#""_META":{}"#,
+        r#""requeststate":"x""#,
+        r#""ref":{"type":"ref/prompt","name":"a","NAME":"b"}"#,
+    ] {
+        assert_eq!(ambiguous(&call(params)), Ok(true), "{params}");
+    }
+    for params in ["", r#""name":"a","arguments":{"Name":1,"NAME":2},"names":1,"é":2"#] {
+        assert_eq!(ambiguous(&call(params)), Ok(false), "{params}");
+    }
+    for key in ["Method", "ID", "PARAMS", "param\u{17f}", "JsonRpc", "Error"] {
+        let raw = call("").replace("{\"jsonrpc\"", &format!("{{\"{key}\":1,\"jsonrpc\""));
+        assert!(matches!(ambiguous(&raw), Err(Unread::Shape(Some(_), _))), "{raw}");
+    }
 }
 
 #[test]

@@ -188,7 +188,7 @@ BROKEN = [
     (html, "unreadable", "text/html"),
     (nothing, "unreadable", "202"),
     (unavailable, "unavailable", "503"),
-    (forbidden, "unavailable", "403"),
+    (forbidden, "unavailable", "403 and no reply; it may want a credential in headers"),
     (broken, "unreadable", "500"),
     (garbage, "unreadable", "HTTP"),
     (half, "lost", "in the middle"),

@@ -12,9 +12,10 @@ import pytest
 
 from mcpgate.config.model import Server
 from mcpgate.errors import LinkFault
+from mcpgate.links.call import OpenCall
 from mcpgate.links.open import open_stdio
 from mcpgate.links.setup import Setup
-from mcpgate.links.stdio import StdioLink
+from mcpgate.links.stdio import STDERR_LINES, StdioLink
 from mcpgate.model import Era
 from tests.support.link_world import a_setup, call_tool, finish, until
 
@@ -115,9 +116,26 @@ async def test_lines_of_any_length_pass_and_bad_ones_harm_no_other() -> None:
         for _ in range(2):
             call, _ = call_tool(setup, link, "bad")
             assert (await finish(call))["result"] == "bad"
-        assert link.unreadable == 4
+        assert link.unreadable == 6
         call, _ = call_tool(setup, link, "big")
         assert len(str((await finish(call))["result"])) == 200_000
+
+
+@pytest.mark.requirement("R-ERRORS")
+@pytest.mark.parametrize(
+    ("tool", "reason"),
+    [("big", "reply_too_large"), ("deep", "unreadable"), ("twofold", "unreadable")],
+)
+async def test_a_reply_that_cannot_be_read_ends_its_call_at_once(tool: str, reason: str) -> None:
+    async with a_link(reply_bytes=100_000) as (link, setup):
+        other, _ = call_tool(setup, link, "silent")
+        call, _ = call_tool(setup, link, tool, deadline_s=60)
+        with pytest.raises(LinkFault) as caught:
+            await finish(call)
+        assert caught.value.reason == reason
+        assert isinstance(other, OpenCall)
+        assert not other.ended
+        other.close()
 
 
 @pytest.mark.requirement("R-LINK-STDIO")
@@ -243,6 +261,17 @@ async def test_stderr_is_kept_and_shown() -> None:
 
 
 @pytest.mark.requirement("R-STDIO-LIFE")
+async def test_a_flood_on_stderr_is_no_flood_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "mcpgate.links.stdio")
+    async with a_setup() as setup:
+        link = StdioLink(child_server("legacy"), setup)
+        for _ in range(20 * STDERR_LINES):
+            link.take_complaint("noise")
+        shown = [record for record in caplog.records if record.msg == "server.stderr"]
+        assert STDERR_LINES <= len(shown) < 5 * STDERR_LINES
+
+
+@pytest.mark.requirement("R-STDIO-LIFE")
 @pytest.mark.parametrize("tool", ["ok", "stubborn"])
 async def test_a_closed_link_leaves_no_process(tool: str) -> None:
     async with a_link() as (link, setup):
@@ -271,14 +300,16 @@ async def test_what_a_child_started_ends_with_it(ends_itself: bool) -> None:
 
 
 @pytest.mark.requirement("R-STDIO-LIFE")
-async def test_a_killed_gateway_leaves_no_child() -> None:
+async def test_a_killed_gateway_leaves_no_child_and_nothing_a_child_started() -> None:
     script = (
         "import asyncio, sys, uvloop\n"
-        "from tests.integration.test_link_stdio import a_setup, call_tool, child_server\n"
+        "from tests.integration.test_link_stdio import *\n"
         "from mcpgate.links.open import open_stdio\n"
         "async def main():\n"
         "    async with a_setup() as setup:\n"
         "        link, _ = await open_stdio(child_server('legacy'), setup, 'legacy')\n"
+        "        call, _ = call_tool(setup, link, 'grandchild')\n"
+        "        print((await finish(call))['result'], flush=True)\n"
         "        call, _ = call_tool(setup, link, 'deaf')\n"
         "        await call.receive()\n"
         "        print(link.pid, flush=True)\n"
@@ -290,12 +321,12 @@ async def test_a_killed_gateway_leaves_no_child() -> None:
     )
     assert gateway.stdout is not None
     async with asyncio.timeout(20):
-        child = int(await gateway.stdout.readline())
-        assert is_alive(child)
+        started = [int(await gateway.stdout.readline()) for _ in range(2)]
+        assert all(is_alive(pid) for pid in started)
         gateway.kill()
         await gateway.wait()
     async with a_setup() as setup:
-        await until(lambda: not is_alive(child), setup.wheel)
+        await until(lambda: not any(is_alive(pid) for pid in started), setup.wheel)
 
 
 @pytest.mark.requirement("R-ERRORS")

@@ -9,6 +9,7 @@ from typing import Final, final
 from mcpgate.clock import SystemClock
 from mcpgate.config.model import Revision, Server
 from mcpgate.gate import Gate
+from mcpgate.links.guard import Guard
 from mcpgate.links.setup import Setup
 from mcpgate.links.wheel import Wheel
 from mcpgate.model import Call, Link
@@ -31,13 +32,15 @@ async def a_setup(**changes: int | float) -> AsyncIterator[Setup]:
     clock = SystemClock()
     wheel = Wheel(clock)
     gate = Gate(bytes(range(32)), None, bytes(32), "test")
-    made = Setup(gate=gate, wheel=wheel, clock=clock, version="0.0")
+    guard = Guard()
+    made = Setup(gate=gate, wheel=wheel, clock=clock, guard=guard, version="0.0")
     wheel.start()
     try:
         yield _change(made, changes)
         assert len(wheel) == 0, "something is still watched"
     finally:
         wheel.stop()
+        guard.close()
 
 
 def _change(setup: Setup, changes: dict[str, int | float]) -> Setup:

@@ -91,6 +91,15 @@ def bad(ident: object) -> None:
     result(ident, "bad")
 
 
+def deep(ident: object) -> None:
+    result(ident, json.loads("[" * 100 + "]" * 100))
+
+
+def twofold(ident: object) -> None:
+    sys.stdout.write(f'{{"result":{{"a":1,"a":2}},"jsonrpc":"2.0","id":{ident}}}\n')
+    sys.stdout.flush()
+
+
 def die(_: object) -> None:
     sys.exit(3)
 
@@ -140,7 +149,8 @@ def last(ident: object) -> None:
 
 def call(ident: object, name: str) -> None:
     lasting = (silent, stubborn, deaf, grandchild)
-    known = (progress, flood, bad, die, kill, ask, complain, big, last, *lasting)
+    broken = (bad, deep, twofold)
+    known = (progress, flood, die, kill, ask, complain, big, last, *broken, *lasting)
     tools = {tool.__name__: tool for tool in known}
     if name == "describe":
         result(ident, describe())

@@ -56,6 +56,7 @@ class OpenCall:
         "_carrier",
         "_fault",
         "_full",
+        "_loop",
         "_queue",
         "_size",
         "_waiter",
@@ -65,12 +66,19 @@ class OpenCall:
         "upstream_id",
     )
 
-    def __init__(self, upstream_id: int, deadline_ns: int, carrier: Carrier) -> None:
+    def __init__(
+        self,
+        upstream_id: int,
+        deadline_ns: int,
+        carrier: Carrier,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self.upstream_id = upstream_id
         self.deadline_ns = deadline_ns
         self.slow: Callable[[], None] | None = None
         self.answered = False
         self._carrier = carrier
+        self._loop = loop  # asking asyncio for it costs a system call
         self._queue: deque[bytes] = deque()
         self._size = 0
         self._full = False
@@ -95,7 +103,7 @@ class OpenCall:
                 raise self._fault
             if self.answered:
                 raise LinkFault("lost", "the server has already answered this call")
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self._loop.create_future()
             await self._waiter
         message = queue.popleft()
         self._size -= len(message)

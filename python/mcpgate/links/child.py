@@ -4,7 +4,7 @@ A gateway that is killed cannot tidy up, so the kernel must: PR_SET_PDEATHSIG. I
 between fork and exec. `preexec_fn` would run Python in a copy of a process that has other threads
 (granian's), which may deadlock; so a tiny isolated interpreter sets it, closes every descriptor but
 three, and becomes the server. That costs about 10 ms per start. What outlives the server is killed
-with its group.
+with its group; after a gateway that was killed, by its guard.
 """
 
 import asyncio
@@ -18,9 +18,11 @@ from typing import Final, Protocol, cast, final
 
 from mcpgate.errors import LinkFault
 from mcpgate.gate import LineCutter
+from mcpgate.links.guard import Guard
 from mcpgate.links.tail import Tail
 
 STEP_S: Final = 2.0
+BURST_LINES: Final = 64
 LAST_WORDS_S: Final = 0.5
 _KEPT: Final = ("HOME", "PATH", "LANG", "TMPDIR")
 
@@ -48,6 +50,10 @@ class Keeper(Protocol):
         """Take one line of stdout."""
         ...
 
+    def take_overlong(self, ends: bytes) -> None:
+        """Take the beginning and the end of a line that was too long."""
+        ...
+
     def take_complaint(self, line: str) -> None:
         """Take one line of stderr."""
         ...
@@ -61,8 +67,9 @@ class Keeper(Protocol):
 class Child(asyncio.SubprocessProtocol):
     """One running child and its three pipes."""
 
-    def __init__(self, keeper: Keeper, line_bytes: int) -> None:
+    def __init__(self, keeper: Keeper, line_bytes: int, guard: Guard) -> None:
         self.tail = Tail()
+        self._guard = guard
         self._keeper = keeper
         self._lines = LineCutter(line_bytes)
         self._transport: asyncio.SubprocessTransport | None = None
@@ -70,11 +77,6 @@ class Child(asyncio.SubprocessProtocol):
         self._exited = asyncio.Event()
         self._ended = False
         self.pid = 0
-
-    @property
-    def overlong(self) -> int:
-        """How many lines were over the limit and skipped."""
-        return self._lines.overlong
 
     @property
     def unwritten(self) -> int:
@@ -113,15 +115,24 @@ class Child(asyncio.SubprocessProtocol):
         self._transport = cast("asyncio.SubprocessTransport", transport)
         self._stdin = cast("asyncio.WriteTransport | None", self._transport.get_pipe_transport(0))
         self.pid = self._transport.get_pid()
+        self._guard.add(self.pid)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Cut stdout into messages and stderr into complaints."""
         if fd == 1:
-            for line in self._lines.feed(data):
+            lines = self._lines.feed(data)
+            for line in lines:
                 self._keeper.take_line(line)
+            for ends in self._lines.take_overlong():
+                self._keeper.take_overlong(ends)
+            count = len(lines)
         else:
-            for text in self.tail.feed(data):
+            texts = self.tail.feed(data)
+            for text in texts:
                 self._keeper.take_complaint(text)
+            count = len(texts)
+        if count > BURST_LINES:
+            self._give_way(fd)
 
     def pipe_connection_lost(self, fd: int, _exc: Exception | None) -> None:
         """Without stdout nothing will be answered."""
@@ -135,6 +146,7 @@ class Child(asyncio.SubprocessProtocol):
         """Kill what is left of its group; hear what is still in the pipe before the end."""
         self._exited.set()
         self._signal(signal.SIGKILL)
+        self._guard.remove(self.pid)
         asyncio.get_running_loop().call_later(LAST_WORDS_S, self._end)
 
     def connection_lost(self, _exc: Exception | None) -> None:
@@ -164,6 +176,14 @@ class Child(asyncio.SubprocessProtocol):
         except (ProcessLookupError, PermissionError):  # the group is empty, or not ours any more
             return
 
+    def _give_way(self, fd: int) -> None:
+        """Let others have their turn: the loop reads a full pipe again and again before theirs."""
+        pipe = None if self._transport is None else self._transport.get_pipe_transport(fd)
+        if pipe is not None and not pipe.is_closing():
+            reading = cast("asyncio.ReadTransport", pipe)
+            reading.pause_reading()
+            asyncio.get_running_loop().call_soon(_read_on, reading)
+
     async def _is_gone(self) -> bool:
         try:
             async with asyncio.timeout(STEP_S):
@@ -173,8 +193,18 @@ class Child(asyncio.SubprocessProtocol):
         return True
 
 
+def _read_on(pipe: asyncio.ReadTransport) -> None:
+    if not pipe.is_closing():
+        pipe.resume_reading()
+
+
 async def start_child(
-    keeper: Keeper, command: tuple[str, ...], env: dict[str, str], cwd: str | None, line_bytes: int
+    keeper: Keeper,
+    command: tuple[str, ...],
+    env: dict[str, str],
+    cwd: str | None,
+    line_bytes: int,
+    guard: Guard,
 ) -> Child:
     """Start a program; raise LinkFault with a text that names what could not be started."""
     program = find_program(command, env)
@@ -184,7 +214,7 @@ async def start_child(
     wrapped = ("-I", "-S", "-c", _BECOME, str(os.getpid()), program, *command)
     try:
         _, child = await asyncio.get_running_loop().subprocess_exec(
-            lambda: Child(keeper, line_bytes),
+            lambda: Child(keeper, line_bytes, guard),
             sys.executable,
             *wrapped,
             env=env,

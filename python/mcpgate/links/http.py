@@ -63,6 +63,7 @@ class HttpLink:
         )
         self._pool.on_dead = self.lose
         self._wheel.every(self._pool.sweep)
+        self.loop = asyncio.get_running_loop()
         self._workers = Workers()
         self._lost = Lost()
         self._closed = False

@@ -84,6 +84,7 @@ class HttpConnection(asyncio.Protocol):
         "_keep_alive",
         "_owner",
         "_parser",
+        "_paused",
         "_raw_bytes",
         "_reply",
         "_transport",
@@ -107,6 +108,7 @@ class HttpConnection(asyncio.Protocol):
         self._head_bytes = self._raw_bytes = 0
         self._answering = self._headed = self._complete = False
         self._interim = self._keep = self._until_close = False
+        self._paused = False
 
     @property
     def usable(self) -> bool:
@@ -128,11 +130,13 @@ class HttpConnection(asyncio.Protocol):
     def pause(self) -> None:
         """Read no further for now."""
         if self._transport is not None and not self._transport.is_closing():
+            self._paused = True
             self._transport.pause_reading()
 
     def resume(self) -> None:
         """Read on."""
         if self._transport is not None and not self._transport.is_closing():
+            self._paused = False
             self._transport.resume_reading()
 
     def abort(self) -> None:
@@ -157,6 +161,7 @@ class HttpConnection(asyncio.Protocol):
             self.abort()
             return
         self._answering = True
+        self._raw_bytes += len(data)
         try:
             parser.feed_data(data)
         except httptools.HttpParserCallbackError:
@@ -166,8 +171,7 @@ class HttpConnection(asyncio.Protocol):
             if not self._complete:
                 self._fault = LinkFault("unreadable", f"the answer is not HTTP/1.1: {error}")
             self._keep = False
-        if not self._headed and not self._complete:
-            self._raw_bytes += len(data)
+        if not self._complete:
             self._check_head(self._raw_bytes)
         if self._fault is not None:
             self._break(self._fault)
@@ -220,7 +224,8 @@ class HttpConnection(asyncio.Protocol):
         self._fault = reply.begin(status, headers)
 
     def on_body(self, body: bytes) -> None:
-        """Hand a piece of the body on."""
+        """Hand a piece of the body on; what lies between pieces is bounded as a head is."""
+        self._raw_bytes = 0
         if self._reply is not None and self._fault is None and not self._complete:
             self._fault = self._reply.feed(body)
 
@@ -253,6 +258,8 @@ class HttpConnection(asyncio.Protocol):
     def _finish(self) -> None:
         reply, self._reply = self._reply, None
         keep = self._keep and self._idle_ns > 0
+        if self._paused:  # its reply was complete before it was read: the next one is not to wait
+            self.resume()
         self._reset()
         if reply is not None:
             reply.connection = None

@@ -2,9 +2,10 @@
 
 Free connections are used last in, first out, so that the rest grow old and are closed. Nothing is
 dialled while one is free. Requests wait in order; each is sent on the first connection that is
-ready, whether it was dialled for it or given back. A request is written at most once. Urgent ones
-(answers to a server, cancels) come first and may use a few connections more: a server whose calls
-all wait for such an answer must not wait for one of them to end.
+ready, whether it was dialled for it or given back; over a bound of bytes they wait no longer but
+fail as surely not run. A request is written at most once. Urgent ones (answers to a server,
+cancels) come first and may use a few connections more: a server whose calls all wait for such an
+answer must not wait for one of them to end.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ DIAL_S: Final = 10.0
 DRAIN_NS: Final = 1_000_000_000
 DEAD_AFTER: Final = 3
 SPARE: Final = 4
+WAITING_BYTES: Final = 64 << 20
+_UNTRUSTED: Final = (18, 19, 20, 21)  # OpenSSL's codes of a chain that ends nowhere we know
 
 
 @final
@@ -40,6 +43,7 @@ class HttpPool:
         self._draining: set[HttpConnection] = set()
         self._urgent: dict[Reply, bytes] = {}
         self._waiting: dict[Reply, bytes] = {}
+        self._waiting_bytes = 0
         self._dialling = 0
         self._failures = 0
         self._closed = False
@@ -64,15 +68,19 @@ class HttpPool:
         if self._closed:
             reply.fail(LinkFault("unavailable", "the link is closed"))
             return
+        if self._waiting and self._waiting_bytes + len(payload) > WAITING_BYTES:
+            reply.fail(LinkFault("unavailable", "too many calls wait for this server"))
+            return
         (self._urgent if urgent else self._waiting)[reply] = payload
+        self._waiting_bytes += len(payload)
         self._dial_more()
 
     def withdraw(self, reply: Reply) -> None:
         """Forget a request: unsent it is dropped, half answered its connection is closed."""
         if reply in self._waiting:
-            del self._waiting[reply]
+            self._waiting_bytes -= len(self._waiting.pop(reply))
         elif reply in self._urgent:
-            del self._urgent[reply]
+            self._waiting_bytes -= len(self._urgent.pop(reply))
         elif reply.connection is not None:
             reply.connection.abort()
 
@@ -87,11 +95,11 @@ class HttpPool:
         """Use a connection for who waits longest, or keep it."""
         self._draining.discard(connection)
         if self._urgent:
-            connection.send(*_pop(self._urgent))
+            connection.send(*self._pop(self._urgent))
         elif self._closed or len(self._open) > self._bound:
             connection.abort()
         elif self._waiting:
-            connection.send(*_pop(self._waiting))
+            connection.send(*self._pop(self._waiting))
         else:
             connection.rest(self._clock.now())
             self._free.append(connection)
@@ -180,12 +188,20 @@ class HttpPool:
 
     def _fail_waiting(self, text: str, keep: int) -> None:
         while len(self._waiting) + len(self._urgent) > keep:
-            reply, _ = _pop(self._waiting or self._urgent)
+            reply, _ = self._pop(self._waiting or self._urgent)
             reply.fail(LinkFault("unavailable", text))
+
+    def _pop(self, waiting: dict[Reply, bytes]) -> tuple[Reply, bytes]:
+        reply = next(iter(waiting))
+        payload = waiting.pop(reply)
+        self._waiting_bytes -= len(payload)
+        return reply, payload
 
     def _describe(self, error: Exception) -> str:
         why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-        return f"{self._target.authority} cannot be reached: {why}"
+        untrusted = getattr(error, "verify_code", 0) in _UNTRUSTED
+        hint = "; if it is yours, name its authority in ca_file" if untrusted else ""
+        return f"{self._target.authority} cannot be reached: {why}{hint}"
 
 
 @final
@@ -198,11 +214,6 @@ class _Apart:
 
     def forget(self, connection: HttpConnection) -> None:
         """Do nothing: nobody counts it."""
-
-
-def _pop(waiting: dict[Reply, bytes]) -> tuple[Reply, bytes]:
-    reply = next(iter(waiting))
-    return reply, waiting.pop(reply)
 
 
 def _keep_watch(transport: asyncio.BaseTransport) -> None:

@@ -16,12 +16,14 @@ from mcpgate.links.http_connection import HttpConnection
 _JSON: Final = b"application/json"
 _STREAM: Final = b"text/event-stream"
 _POST_BYTES: Final = 64 << 10
+_HINTS: Final = dict.fromkeys((401, 403), "; it may want a credential in headers")
 
 
 class Desk(Protocol):
     """What a reply needs of the link it belongs to."""
 
     gate: Gate
+    loop: asyncio.AbstractEventLoop
     reply_bytes: int
 
     def announce(self, bits: int) -> None:
@@ -71,7 +73,7 @@ class CallReply:
 
     def __init__(self, desk: Desk, upstream_id: int, deadline_ns: int) -> None:
         self.connection: HttpConnection | None = None
-        self.call = OpenCall(upstream_id, deadline_ns, self)
+        self.call = OpenCall(upstream_id, deadline_ns, self, desk.loop)
         self.status = 0
         self.session = b""
         self.resumed = False
@@ -209,7 +211,8 @@ class CallReply:
             self.call.put(body, final=True)
             return
         reason = "unavailable" if 400 <= status < 500 or status == 503 else "unreadable"
-        self._end(LinkFault(reason, f"the server answered with status {status} and no reply"))
+        hint = _HINTS.get(status, "")
+        self._end(LinkFault(reason, f"the server answered with status {status} and no reply{hint}"))
 
     def _end(self, fault: LinkFault) -> LinkFault:
         if self.resumed and fault.reason == "unavailable":

@@ -1,8 +1,9 @@
 """A link to a server that is a child process: one message per line, both ways.
 
 Rules: nothing waits for the child to read; over the write bound a call is refused as surely not
-run. A line that is no message is counted and told to the log, and the link lives on. The end of the
-child ends every open call as `lost`, and the link; starting another is for whoever keeps links.
+run. A line that is no message is counted and told to the log, and the link lives on; the call that
+it seems to answer ends. The end of the child ends every open call as `lost`, and the link; starting
+another is for whoever keeps links.
 """
 
 import asyncio
@@ -32,6 +33,8 @@ from mcpgate.links.workers import Workers
 from mcpgate.model import Forward, Peer
 
 QUIET_NS: Final = 10_000_000_000
+SECOND_NS: Final = 1_000_000_000
+STDERR_LINES: Final = 200
 NEVER_NS: Final = 1 << 62
 SHORTEST_S: Final = 1.0
 LONGEST_S: Final = 30.0
@@ -50,6 +53,7 @@ class StdioLink:
         self._gate = setup.gate
         self._child: Child | None = None
         self._calls: dict[int, OpenCall] = {}
+        self._loop = asyncio.get_running_loop()
         self._workers = Workers()
         self._lost = Lost()
         self._closed = False
@@ -58,14 +62,15 @@ class StdioLink:
         self._notice: Callable[[int], None] | None = None
         self._missed = 0
         self._said_ns = -QUIET_NS
+        self._shown_ns = self._shown = 0
         self.unreadable = 0
 
     async def start(self) -> None:
         """Start the child."""
-        server = self._server
+        server, setup = self._server, self._setup
         env = build_env(os.environ, server.env)
         self._child = await start_child(
-            self, server.command, env, server.cwd, self._setup.reply_bytes
+            self, server.command, env, server.cwd, setup.reply_bytes, setup.guard
         )
         log.info("link.started", extra={"server": server.name, "pid": self._child.pid})
 
@@ -94,7 +99,7 @@ class StdioLink:
 
     def call(self, forward: Forward, upstream_id: int, deadline_ns: int) -> OpenCall:
         """Send a judged message."""
-        call = OpenCall(upstream_id, deadline_ns, self)
+        call = OpenCall(upstream_id, deadline_ns, self, self._loop)
         self._wheel.add(call)
         fault = self._write(forward.body)
         if fault is None:
@@ -174,11 +179,30 @@ class StdioLink:
         elif kind == REQUEST:
             self.post(address.body)
         elif kind == UNREADABLE:
-            self._count(line)
+            self._refuse(address.id, "unreadable", "the server's reply cannot be read")
+            self._count(len(line))
+
+    def take_overlong(self, ends: bytes) -> None:
+        """End the call whose reply was too long to be held."""
+        address = self._gate.address(ends)
+        if address.kind in {UNREADABLE, REPLY}:
+            text = f"the server's answer is over {self._setup.reply_bytes} bytes"
+            self._refuse(address.id, "reply_too_large", text)
+        self._count(self._setup.reply_bytes)
 
     def take_complaint(self, line: str) -> None:
-        """Show a line of stderr; it is free text and no sign of an error."""
-        if line:
+        """Show a line of stderr, so many a second; it is free text and no sign of an error."""
+        if not line:
+            return
+        now = self._setup.clock.now()
+        if now - self._shown_ns >= SECOND_NS:
+            if self._shown > STDERR_LINES:
+                skipped = self._shown - STDERR_LINES
+                fields = {"server": self._server.name, "lines": skipped}
+                log.warning("server.stderr_skipped", extra=fields)
+            self._shown_ns, self._shown = now, 0
+        self._shown += 1
+        if self._shown <= STDERR_LINES:
             log.info("server.stderr", extra={"server": self._server.name, "line": line})
 
     def take_end(self, text: str) -> None:
@@ -222,14 +246,19 @@ class StdioLink:
         elif bits == LOG:
             log.debug("server.log", extra={"server": self._server.name, "size_bytes": size_bytes})
 
-    def _count(self, line: bytes) -> None:
+    def _refuse(self, upstream_id: int, reason: str, text: str) -> None:
+        call = self._calls.pop(upstream_id, None)
+        if call is not None:
+            call.fail(LinkFault(reason, text))
+
+    def _count(self, size_bytes: int) -> None:
         self.unreadable += 1
         now = self._setup.clock.now()
         if now - self._said_ns >= QUIET_NS:
             self._said_ns = now
             fields = {
                 "server": self._server.name,
-                "size_bytes": len(line),
+                "size_bytes": size_bytes,
                 "count": self.unreadable,
             }
             log.warning("server.unreadable_line", extra=fields)

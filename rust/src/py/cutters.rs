@@ -56,9 +56,8 @@ impl PyLineCutter {
         out.iter().map(|line| PyBytes::new(py, line)).collect()
     }
 
-    #[getter]
-    fn overlong(&self) -> u64 {
-        lock(&self.0).overlong()
+    fn take_overlong<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
+        lock(&self.0).take_overlong().iter().map(|ends| PyBytes::new(py, ends)).collect()
     }
 }
 

@@ -22,7 +22,7 @@ class Carrier:
 
 def make() -> tuple[OpenCall, Carrier]:
     carrier = Carrier()
-    return OpenCall(7, 1, carrier), carrier
+    return OpenCall(7, 1, carrier, asyncio.get_running_loop()), carrier
 
 
 @pytest.mark.requirement("R-PATH")

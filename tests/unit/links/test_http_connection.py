@@ -20,6 +20,13 @@ class FakeTransport(asyncio.Transport):
         super().__init__()
         self.written: list[bytes] = []
         self.closed = False
+        self.reading = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written.append(bytes(data))
@@ -237,3 +244,45 @@ def test_an_aborted_reply_hears_nothing_more() -> None:
     connection.abort()
     connection.connection_lost(None)
     assert (reader.fault, reader.connection, transport.closed) == (None, None, True)
+
+
+@pytest.mark.requirement("R-LINK-HTTP")
+def test_a_connection_that_was_paused_is_given_back_reading() -> None:
+    class Slow(Reader):
+        def feed(self, chunk: bytes) -> LinkFault | None:
+            if self.connection is not None:
+                self.connection.pause()
+            return super().feed(chunk)
+
+    connection, transport, owner, _ = start()
+    connection.data_received(JSON)
+    slow = Slow()
+    connection.send(slow, b"request")
+    connection.data_received(CHUNKED)
+    assert slow.ended
+    assert owner.released == [connection, connection]
+    assert transport.reading
+
+
+@pytest.mark.requirement("R-LINK-HTTP")
+@pytest.mark.parametrize("start_of_it", [b"0\r\nx-trailer: ", b"1;"], ids=["trailer", "extension"])
+def test_what_lies_between_pieces_of_a_body_is_bounded(start_of_it: bytes) -> None:
+    connection, transport, _, reader = start()
+    connection.data_received(CHUNKED.removesuffix(b"0\r\n\r\n") + start_of_it)
+    for _ in range(HEAD_BYTES // 1000 + 1):
+        connection.data_received(b"a" * 1000)
+    assert reader.fault is not None
+    assert reader.fault.reason == "reply_too_large"
+    assert transport.closed
+
+
+@pytest.mark.requirement("R-LINK-HTTP")
+def test_large_pieces_of_a_body_are_no_head() -> None:
+    connection, _, _, reader = start()
+    head, _, _ = CHUNKED.partition(b"1\r\n")
+    connection.data_received(head + b"%x\r\n" % (3 * HEAD_BYTES))
+    for _ in range(3):
+        connection.data_received(b"a" * HEAD_BYTES)
+    connection.data_received(b"\r\n0\r\n\r\n")
+    assert reader.ended
+    assert len(reader.body) == 3 * HEAD_BYTES

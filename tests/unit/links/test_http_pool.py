@@ -2,7 +2,7 @@ import pytest
 
 from mcpgate.errors import LinkFault
 from mcpgate.links.http_connection import IDLE_NS, HttpConnection
-from mcpgate.links.http_pool import DRAIN_NS, HttpPool
+from mcpgate.links.http_pool import DRAIN_NS, WAITING_BYTES, HttpPool
 from mcpgate.links.target import read_target
 from tests.support.links import ManualClock
 from tests.unit.links.test_http_connection import JSON, FakeTransport, Reader
@@ -59,6 +59,26 @@ async def test_who_waits_is_served_in_order_and_answers_first() -> None:
         connection.data_received(JSON)
     assert transport.written == [b"urgent", b"first", b"second"]
     assert second.ended
+
+
+@pytest.mark.requirement("R-ERRORS")
+async def test_what_waits_is_bounded() -> None:
+    bench = Bench()
+    half = bytes(WAITING_BYTES // 2)
+    readers = [Reader() for _ in range(5)]
+    for reader in readers[:3]:
+        bench.pool.send(reader, half)
+    bench.pool.withdraw(readers[0])
+    bench.pool.send(readers[3], half)
+    connection, _ = bench.connect()
+    connection.data_received(JSON)
+    bench.pool.send(readers[4], half)
+    connection.data_received(JSON)
+    refused = readers[2].fault
+    assert refused is not None
+    assert refused.reason == "unavailable"
+    assert [reader.ended for reader in readers] == [False, True, False, True, False]
+    assert readers[4].connection is not None
 
 
 @pytest.mark.requirement("R-SSE")
