@@ -4,9 +4,7 @@ import contextlib
 import random
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from bench import core
@@ -31,15 +29,14 @@ CORE: Final = Bar("core: inspect, review and close of a 200 B call", 3, "us")
 CROSSING: Final = Bar("Python crossings of the same call, on top", 1, "us")
 FLOOR: Final = Bar("CPU of a call against the constant application, native listener", 2.2, "times")
 NGINX: Final = Bar("CPU of a call against nginx, native listener", 4.5, "times")
-SYSTEM_CALLS: Final = Bar("system calls at 500/s, either listener", 32, "per call")
-SWITCHES: Final = Bar("context switches at 500/s, either listener", 16, "per call")
+SYSTEM_CALLS: Final = Bar("system calls at 500/s, native listener", 32, "per call")
+SWITCHES: Final = Bar("context switches at 500/s, native listener", 16, "per call")
 LIST: Final = Bar("tools/list of 1,000 tools, median to the last byte", 2, "ms")
 LIST_CALLS: Final = Bar("requests to the server during these lists", 0, "in all")
 GROWTH: Final = Bar("RSS after 20,000 calls, 1,000 connects; over 2,000", 5, "MB")
 DESCRIPTORS: Final = Bar("descriptors left by them", 0, "in all")
 
 ROUNDS: Final = 5
-TRIES: Final = 3
 HOT: Final = Scenario(name="8 clients", seconds=1)
 LISTS: Final = Scenario(
     name="lists", method="tools/list", clients=1, rate=100, seconds=2, tools=1000, warmup=20
@@ -94,35 +91,14 @@ def measure_kernel(rig: Rig) -> Findings:
     calls: dict[str, float] = {}
     for kind in KINDS:
         subject = rig.stack.enter_context(gateway(rig.folder, server, kind))
-        switches[kind] = least_switches(subject, server)
+        switches[kind] = count_switches(subject, server)
         if not missing_tool():
-            calls[kind] = least_system_calls(subject, server, rig.folder)
-    seen = Found(max(calls.values()), show(calls)) if calls else Found(None, missing=missing_tool())
-    return {SYSTEM_CALLS: seen, SWITCHES: Found(max(switches.values()), show(switches))}
-
-
-def least_switches(subject: Subject, server: Subject) -> float:
-    """Return the context switches of a call."""
-    return least(SWITCHES, lambda: count_switches(subject, server))
-
-
-def least_system_calls(subject: Subject, server: Subject, folder: Path) -> float:
-    """Return the system calls of a call."""
-    return least(SYSTEM_CALLS, lambda: count_system_calls(subject, server, folder)["total"])
-
-
-def least(bar: Bar, count: Callable[[], float]) -> float:
-    """Count until the bar holds, some times at most: the machine's other work only adds."""
-    found = count()
-    for _ in range(1, TRIES):
-        if found > bar.at_most:
-            found = min(found, count())
-    return found
-
-
-def show(counts: dict[str, float]) -> str:
-    """Write one count for each kind of listener."""
-    return ", ".join(f"{kind} {count:.1f}" for kind, count in counts.items())
+            calls[kind] = count_system_calls(subject, server, rig.folder)["total"]
+    seen = Found(None, missing=missing_tool())
+    if calls:
+        seen = Found(calls["native"], f"granian listener {calls['granian']:.1f}")
+    told = f"granian listener {switches['granian']:.1f}"
+    return {SYSTEM_CALLS: seen, SWITCHES: Found(switches["native"], told)}
 
 
 def measure_lists(rig: Rig) -> Findings:
