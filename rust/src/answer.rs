@@ -53,7 +53,9 @@ impl Case<'_> {
         let revision = asked.filter(|revision| !revision.is_modern()).unwrap_or(Revision::LEGACY);
         let mut verdict = self.result(message, &self.snapshot.initialize_result(revision.name()));
         let wall = self.gate.wall(self.now);
-        verdict.session = self.gate.callers.open_session(&self.caller.principal, revision, wall);
+        let session = self.gate.callers.open_session(&self.caller.principal, revision, wall);
+        verdict.session =
+            session.ok_or_else(|| Refusal::new(Reason::Overloaded, message.raw_id()))?;
         Ok(verdict)
     }
 

@@ -14,8 +14,9 @@ use crate::seal::{Kind, SEALED_BYTES, Sealer};
 
 /// How many opened sessions are remembered before the memory starts afresh.
 const REMEMBERED: usize = 20_000;
-/// How many ended sessions are remembered.
-const ENDED: usize = 100_000;
+/// How many ended sessions are remembered; with more of them no session is opened, because to
+/// forget one would bring it back to life.
+const ENDED: usize = 500_000;
 const NS_PER_S: i64 = 1_000_000_000;
 
 /// Principal, session and revision; made once per session or token.
@@ -72,8 +73,16 @@ impl Callers {
         &self.sealer
     }
 
-    /// Open a session for a principal and return its id.
-    pub fn open_session(&self, principal: &str, revision: Revision, wall_ns: i64) -> String {
+    /// Open a session for a principal and return its id; nothing when too many have ended lately.
+    pub fn open_session(
+        &self,
+        principal: &str,
+        revision: Revision,
+        wall_ns: i64,
+    ) -> Option<String> {
+        if !self.has_room(wall_ns) {
+            return None;
+        }
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
         let digest = Sha256::new()
             .chain_update(self.seed)
@@ -83,7 +92,7 @@ impl Callers {
         let mut text = vec![1u8, revision as u8];
         text.extend_from_slice(&wall_ns.div_euclid(NS_PER_S).to_le_bytes());
         text.extend_from_slice(digest.get(..16).unwrap_or_default());
-        self.sealer.seal(Kind::Session, principal.as_bytes(), &text)
+        Some(self.sealer.seal(Kind::Session, principal.as_bytes(), &text))
     }
 
     /// The caller of a session id, or nothing when the id is not a live session of this principal.
@@ -128,12 +137,17 @@ impl Callers {
         let Some(sealed) = self.unseal(id, principal) else { return false };
         let mut state = self.lock();
         state.open.remove(&digest(id, principal));
-        if state.ended.len() >= ENDED {
-            state.ended.retain(|_, expires_s| *expires_s > wall_ns.div_euclid(NS_PER_S));
-        }
         let expires_s = sealed.issued_s.saturating_add(session_ns.div_euclid(NS_PER_S));
         state.ended.insert(sealed.random, expires_s);
         true
+    }
+
+    fn has_room(&self, wall_ns: i64) -> bool {
+        let mut state = self.lock();
+        if state.ended.len() >= ENDED {
+            state.ended.retain(|_, expires_s| *expires_s > wall_ns.div_euclid(NS_PER_S));
+        }
+        state.ended.len() < ENDED
     }
 
     fn unseal(&self, id: &str, principal: &str) -> Option<Sealed> {
@@ -179,7 +193,7 @@ mod tests {
     #[test]
     fn a_session_is_found_by_its_principal_until_it_expires_or_ends() {
         let callers = callers(1, None);
-        let id = callers.open_session("ann", Revision::LEGACY, 5 * NS_PER_S);
+        let id = callers.open_session("ann", Revision::LEGACY, 5 * NS_PER_S).unwrap();
         assert!(id.len() <= 512 && id.bytes().all(|byte| (0x21..=0x7e).contains(&byte)));
         let caller = callers.find(&id, "ann", 6 * NS_PER_S, DAY).unwrap();
         assert_eq!((caller.session.len(), caller.revision), (32, Some(Revision::LEGACY)));
@@ -193,7 +207,7 @@ mod tests {
 
     #[test]
     fn ids_survive_one_key_rotation_and_no_more() {
-        let id = callers(1, None).open_session("ann", Revision::LEGACY, 0);
+        let id = callers(1, None).open_session("ann", Revision::LEGACY, 0).unwrap();
         assert!(callers(2, Some(1)).find(&id, "ann", 1, DAY).is_some());
         assert!(callers(3, Some(2)).find(&id, "ann", 1, DAY).is_none());
     }
@@ -201,7 +215,7 @@ mod tests {
     #[test]
     fn every_changed_letter_is_noticed() {
         let callers = callers(1, None);
-        let id = callers.open_session("ann", Revision::LEGACY, 0);
+        let id = callers.open_session("ann", Revision::LEGACY, 0).unwrap();
         for place in 0..id.len() {
             let mut bytes = id.clone().into_bytes();
             bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
@@ -214,8 +228,8 @@ mod tests {
     fn two_sessions_of_one_moment_differ() {
         let callers = callers(1, None);
         assert_ne!(
-            callers.open_session("ann", Revision::LEGACY, 0),
-            callers.open_session("ann", Revision::LEGACY, 0)
+            callers.open_session("ann", Revision::LEGACY, 0).unwrap(),
+            callers.open_session("ann", Revision::LEGACY, 0).unwrap()
         );
     }
 }

@@ -26,10 +26,12 @@ BURST_LINES: Final = 64
 LAST_WORDS_S: Final = 0.5
 _KEPT: Final = ("HOME", "PATH", "LANG", "TMPDIR")
 
-# 1 is PR_SET_PDEATHSIG. Python ignores SIGPIPE and SIGXFSZ, and what is ignored stays so over exec.
+# 1 is PR_SET_PDEATHSIG. What is ignored stays so over exec: Python ignores SIGPIPE and SIGXFSZ, and
+# who started the gateway in the background may have ignored SIGINT.
 _BECOME: Final = """
 import ctypes, os, sys, _signal as s
-s.signal(s.SIGPIPE, s.SIG_DFL); s.signal(s.SIGXFSZ, s.SIG_DFL)
+for n in s.valid_signals():
+    if s.getsignal(n) == s.SIG_IGN: s.signal(n, s.SIG_DFL)
 for fd in map(int, os.listdir("/proc/self/fd")):
     if fd > 2:
         try: os.close(fd)

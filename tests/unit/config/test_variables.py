@@ -30,14 +30,14 @@ def test_a_secret_that_stands_alone_stays_a_reference(text: str, reference: str)
 
 @pytest.mark.requirement("R-IMPORT")
 def test_variables_are_put_in_place() -> None:
-    variables = Variables("/work/app/.vscode/mcp.json", KNOWN)
+    variables = Variables("/home/me/.vscode/mcp.json", KNOWN)
     assert variables.expand("${HOST}/${env:HOST}/${NOT_SET:-a b}${/}") == Expanded("h/h/a b/")
     assert variables.expand("${userHome}/x") == Expanded(f"{Path.home()}/x")
     assert variables.expand("${workspaceFolder}/x") == Expanded(
-        "/work/app/x", ("${workspaceFolder} is taken to be /work/app",)
+        "/home/me/x", ("${workspaceFolder} is taken to be /home/me",)
     )
-    assert variables.expand("${workspaceFolderBasename}").text == "app"
-    assert Variables("/work/app/.mcp.json", {}).expand("${workspaceFolder}").text == "/work/app"
+    assert variables.expand("${workspaceFolderBasename}").text == "me"
+    assert Variables("/home/me/.mcp.json", {}).expand("${workspaceFolder}").text == "/home/me"
 
 
 @pytest.mark.requirement("R-IMPORT")
