@@ -148,6 +148,19 @@ class Core:
         """Write due events; say False where calls must not go ahead without them."""
         return self.trail.record(self.gate.drain()) or not self._refuse_unrecorded
 
+    def list_parts(self, ready: Callable[[], tuple[bool, bytes]]) -> Parts:
+        """Return what the front of every listener shares."""
+        return Parts(
+            gate=self.gate,
+            exchange=self.exchange,
+            streams=self.streams,
+            bodies=self.bodies,
+            live=self.live,
+            now=self.clock.now,
+            record=self.record,
+            ready=ready,
+        )
+
     def align(self) -> None:
         """Tie the gate's clock to the wall clock."""
         self.gate.align(self.clock.wall(), self.clock.now())
@@ -229,16 +242,7 @@ class Gateway:
         _log.info("gateway.stopped")
 
     async def _listen(self, core: Core, config: Config) -> None:
-        parts = Parts(
-            gate=core.gate,
-            exchange=core.exchange,
-            streams=core.streams,
-            bodies=core.bodies,
-            live=core.live,
-            now=core.clock.now,
-            record=core.record,
-            ready=self._describe_readiness,
-        )
+        parts = core.list_parts(self._describe_readiness)
         for listener in config.listeners:
             server = open_listener(listener, parts, core.wheel, core.clock, self._fail)
             await server.start()

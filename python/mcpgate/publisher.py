@@ -73,7 +73,6 @@ class PublisherStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator sees of the snapshot in use."""
 
     generation: int = 0
-    published_at_ns: int = 0
     left_out: tuple[str, ...] = ()
     last_error: tuple[str, ...] = ()
     reload_error: tuple[str, ...] = ()
@@ -232,7 +231,6 @@ class Publisher:
             log.warning("snapshot.left_out", extra={"text": problem})
         self._note(
             generation=self._generation,
-            published_at_ns=self._waiter.clock.wall(),
             left_out=tuple(swapped.problems),
             last_error=(),
         )

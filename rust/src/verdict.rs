@@ -174,7 +174,6 @@ reasons! {
     RevisionUnsupported = "revision_unsupported" -32022 400 false Client Method false "Unsupported protocol version.";
     SessionMissing = "session_missing" -32600 400 false Client Authenticate false "The Mcp-Session-Id header is missing; send initialize first.";
     SessionUnknown = "session_unknown" -32600 404 false Client Authenticate false "The session is unknown or has ended; send initialize again.";
-    Identity = "identity" -32600 401 false Client Authenticate false "The caller could not be authenticated.";
     TooLarge = "too_large" -32600 413 false Client Frame false "The body is larger than the gateway accepts.";
     SlowBody = "slow_body" -32600 408 false Client Frame true "The body did not arrive in time.";
     MediaType = "media_type" -32600 415 false Client Frame false "Content-Type must be application/json.";

@@ -86,16 +86,16 @@ class ScriptedLink:
         return self.calls[-1]
 
     async def request(self, method: str, params: bytes, timeout_s: float) -> bytes:
-        raise NotImplementedError
+        raise AssertionError("no test asks for this")
 
     def listen(self, notice: Callable[[int], None]) -> None:
-        raise NotImplementedError
+        raise AssertionError("no test asks for this")
 
     async def wait_lost(self) -> str:
-        raise NotImplementedError
+        raise AssertionError("no test asks for this")
 
     async def close(self) -> None:
-        raise NotImplementedError
+        raise AssertionError("no test asks for this")
 
 
 class ScriptedLinks:

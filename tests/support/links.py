@@ -106,7 +106,7 @@ class FakeLink:
         self.hold: asyncio.Event | None = None
 
     def call(self, forward: Forward, upstream_id: int, deadline_ns: int) -> Call:
-        raise NotImplementedError
+        raise AssertionError("no test asks for this")
 
     async def request(self, method: str, params: bytes, timeout_s: float) -> bytes:
         self.asked.append((method, params))

@@ -11,7 +11,6 @@ from mcpgate.clock import SystemClock
 from mcpgate.config.model import Listener
 from mcpgate.links.wheel import Wheel
 from mcpgate.listeners.choice import open_listener
-from mcpgate.listeners.http import Parts
 from mcpgate.listeners.native import NativeServer
 from mcpgate.listeners.rsgi import HttpProtocol, Scope
 
@@ -21,16 +20,7 @@ async def native_beside(gateway: Gateway, port: int, **more: object) -> AsyncIte
     """Serve the gateway's front natively on this port until the block ends."""
     core = gateway.core
     assert core is not None
-    parts = Parts(
-        gate=core.gate,
-        exchange=core.exchange,
-        streams=core.streams,
-        bodies=core.bodies,
-        live=core.live,
-        now=core.clock.now,
-        record=core.record,
-        ready=lambda: (True, b"{}"),
-    )
+    parts = core.list_parts(lambda: (True, b"{}"))
     settings = {"address": f"127.0.0.1:{port}", "kind": "native", **more}
     listener = msgspec.convert(settings, Listener)
     server = open_listener(listener, parts, core.wheel, core.clock, lambda: None)

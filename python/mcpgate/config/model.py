@@ -178,3 +178,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     audit: Annotated[Audit, Meta(description="Event files.")] = Audit()
     workers: Annotated[int, Meta(ge=1, description="Worker processes; 1 for now.")] = 1
     log: Annotated[Log, Meta(description="Log on stderr.")] = Log()
+
+
+def build_url(listener: Listener) -> str:
+    """Return the address that clients are given."""
+    scheme = "https" if listener.tls else "http"
+    return f"{scheme}://{listener.address}{listener.path}"

@@ -9,20 +9,20 @@ is a fault at the start and a log line later. The rules over messages are the fr
 
 import asyncio
 import logging
-import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
-from pathlib import Path
 from typing import Final, final
 
 from mcpgate.clock import Clock
-from mcpgate.config.model import Listener, Tls, split_address
+from mcpgate.config.model import Listener, Tls, build_url, split_address
 from mcpgate.errors import GatewayFault
 from mcpgate.links.wheel import Wheel
+from mcpgate.listeners.certificate import look
 from mcpgate.listeners.native_connection import NativeConnection
 from mcpgate.listeners.rsgi import HttpProtocol, Scope
-from mcpgate.listeners.server import BACKLOG, Front
+from mcpgate.listeners.server import Front
+from mcpgate.listeners.sockets import BACKLOG, claim
 
 CONNECTIONS: Final = 10_000
 HANDSHAKE_S: Final = 10.0
@@ -125,13 +125,13 @@ class Certificates:
     def __init__(self, tls: Tls) -> None:
         """Load it; raise OSError (ssl.SSLError is one) if it cannot be used."""
         self._tls = tls
-        self._seen = self._look()
+        self._seen = look(self._tls)
         self._newest = self.context = _load(tls)
         self.context.sni_callback = self._show
 
     def renew(self) -> bool:
         """Load the files again if they changed; say whether a new certificate is shown."""
-        seen = self._look()
+        seen = look(self._tls)
         if seen in ((), self._seen):
             return False
         self._seen = seen
@@ -145,14 +145,6 @@ class Certificates:
     def _show(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         del name, context
         connection.context = self._newest
-
-    def _look(self) -> tuple[tuple[int, int, int], ...]:
-        """Return what tells one state of the files from another."""
-        try:
-            found = [Path(path).stat() for path in (self._tls.certificate, self._tls.key)]
-        except OSError:
-            return ()
-        return tuple((one.st_ino, one.st_mtime_ns, one.st_size) for one in found)
 
 
 @final
@@ -175,19 +167,14 @@ class NativeServer:
     @property
     def url(self) -> str:
         """The address that clients are given."""
-        scheme = "https" if self._listener.tls else "http"
-        return f"{scheme}://{self._listener.address}{self._listener.path}"
+        return build_url(self._listener)
 
     async def start(self) -> None:
         """Listen; raise GatewayFault if the address or the certificate cannot be used."""
         loop = asyncio.get_running_loop()
         house = NativeHouse(loop, self._clock, self._front.__rsgi__, self._front.refuse)
         tls = self._listener.tls
-        try:
-            bound = listen(*split_address(self._listener.address))
-        except OSError as fault:
-            text = f"{self._listener.address} cannot be listened on: {fault.strerror}"
-            raise GatewayFault("internal", f"{text}; choose another address") from fault
+        bound = claim(*split_address(self._listener.address))
         try:
             self._certificates = found = Certificates(tls) if tls else None
             self._server = await loop.create_server(
@@ -238,25 +225,6 @@ class NativeServer:
         if self._house is not None:
             self._house.abort()
             self._wheel.never(self._house.sweep)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Listen on a port that nobody else has; raise OSError if that cannot be."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    found.sort(key=lambda row: row[0] != socket.AF_INET)  # IPv4 first where a name has both
-    family, _, _, _, address = found[0]
-    with socket.socket(family, socket.SOCK_STREAM) as claimed:
-        claimed.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        claimed.bind(address)
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind(address)
-    except OSError:
-        bound.close()
-        raise
-    return bound
 
 
 def _load(tls: Tls) -> ssl.SSLContext:

@@ -10,10 +10,8 @@ and nowhere else, and a test holds its meaning.
 """
 
 import asyncio
-import ctypes
 import logging
 import socket
-import struct
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,15 +22,15 @@ from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server as GranianServer
 
-from mcpgate.config.model import Listener, Tls, split_address
+from mcpgate.config.model import Listener, Tls, build_url, split_address
 from mcpgate.errors import GatewayFault
+from mcpgate.listeners.certificate import look
 from mcpgate.listeners.rsgi import HttpProtocol, Scope
+from mcpgate.listeners.sockets import BACKLOG, bind, claim
 
-BACKLOG: Final = 1024
 CONNECTIONS: Final = 20_000
 GRACE_S: Final = 2.0
 TRY_S: Final = 20.0
-_ATTACH_REUSEPORT_CBPF: Final = 51
 _log = logging.getLogger("mcpgate.listeners")
 _hold = cast("Callable[[int, bool, int], SocketHolder]", SocketHolder)
 
@@ -102,18 +100,17 @@ class HttpServer:
     @property
     def url(self) -> str:
         """The address that clients are given."""
-        scheme = "https" if self._listener.tls else "http"
-        return f"{scheme}://{self._listener.address}{self._listener.path}"
+        return build_url(self._listener)
 
     async def start(self) -> None:
         """Listen; raise GatewayFault if the address or the certificate cannot be used."""
-        _claim(self._host, self._port).close()
-        self._seen = self._look()
+        claim(self._host, self._port).close()
+        self._seen = look(self._listener.tls)
         await self._begin()
 
     async def renew(self) -> None:
         """Serve with the certificate as it is now, if its files changed since they were read."""
-        seen = self._look()
+        seen = look(self._listener.tls)
         old, front = self._current, self._front
         if seen in ((), self._seen) or self._retiring or old is None or front is None:
             return
@@ -177,17 +174,6 @@ class HttpServer:
         if self._current is not old:
             old.stop()
 
-    def _look(self) -> tuple[tuple[int, int, int], ...]:
-        """Return what tells one state of the certificate's files from another."""
-        tls = self._listener.tls
-        if tls is None:
-            return ()
-        try:
-            found = [Path(path).stat() for path in (tls.certificate, tls.key)]
-        except OSError:
-            return ()
-        return tuple((one.st_ino, one.st_mtime_ns, one.st_size) for one in found)
-
 
 async def _try_certificate(tls: Tls) -> None:
     """Have a process of its own shake hands once; raise OSError if that fails."""
@@ -211,49 +197,3 @@ async def _try_certificate(tls: Tls) -> None:
             f"certificate {tls.certificate} with key {tls.key} cannot be used; what can: PEM, "
             "X.509 version 3, RSA from 2048 bits, ECDSA P-256 or P-384, or Ed25519, no passphrase"
         )
-
-
-def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:
-    """Find the address of a host; IPv4 first where a name has both."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    found.sort(key=lambda row: row[0] != socket.AF_INET)
-    family, _, _, _, address = found[0]
-    return family, (str(address[0]), int(address[1]))
-
-
-def _claim(host: str, port: int) -> socket.socket:
-    """Bind the port alone; raise GatewayFault if anyone else has it."""
-    try:
-        family, address = _resolve(host, port)
-        claimed = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as fault:
-        raise GatewayFault("internal", f"{host}:{port}: {fault}") from fault
-    try:
-        claimed.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        claimed.bind(address)
-    except OSError as fault:
-        claimed.close()
-        text = f"{host}:{port} cannot be listened on: {fault.strerror}; choose another address"
-        raise GatewayFault("internal", text) from fault
-    return claimed
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Listen in the port's group and have new connections go to its newest socket."""
-    family, address = _resolve(host, port)
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        # Taken over by every accepted connection: a streamed message must not wait for the
-        # client's delayed acknowledgement of the one before it.
-        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        bound.bind(address)
-        bound.listen(BACKLOG)
-        always_second = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 1))
-        program = struct.pack("HxxxxxxP", 1, ctypes.addressof(always_second))
-        bound.setsockopt(socket.SOL_SOCKET, _ATTACH_REUSEPORT_CBPF, program)
-    except OSError:
-        bound.close()
-        raise
-    return bound

@@ -11,7 +11,8 @@ from typing import final
 
 from mcpgate.config.model import Tls
 from mcpgate.listeners.rsgi import HttpProtocol, Scope
-from mcpgate.listeners.server import Granian, bind
+from mcpgate.listeners.server import Granian
+from mcpgate.listeners.sockets import bind
 
 
 @final

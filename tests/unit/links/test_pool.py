@@ -14,16 +14,16 @@ class FakeLink:
         self._hangs = hangs
 
     def call(self, forward: Forward, upstream_id: int, deadline_ns: int) -> OpenCall:
-        raise NotImplementedError
+        raise AssertionError("no test asks for this")
 
     async def request(self, method: str, params: bytes, timeout_s: float) -> bytes:
-        raise NotImplementedError
+        raise AssertionError("no test asks for this")
 
     def listen(self, notice: Callable[[int], None]) -> None:
-        raise NotImplementedError
+        raise AssertionError("no test asks for this")
 
     async def wait_lost(self) -> str:
-        raise NotImplementedError
+        raise AssertionError("no test asks for this")
 
     async def close(self) -> None:
         if self._hangs:
