@@ -98,7 +98,8 @@ impl Events {
         self.offset.store(wall_ns.saturating_sub(now), Ordering::Relaxed);
     }
 
-    fn wall(&self, now: i64) -> i64 {
+    /// The wall clock at this monotonic time.
+    pub fn wall(&self, now: i64) -> i64 {
         now.saturating_add(self.offset.load(Ordering::Relaxed))
     }
 

@@ -35,7 +35,6 @@ pub struct Gate {
     pub(crate) callers: Callers,
     pub(crate) events: Events,
     ids: AtomicI64,
-    offset: AtomicI64,
 }
 
 /// What a swap changed.
@@ -63,7 +62,6 @@ impl Gate {
             callers: Callers::new(Sealer::new(key, previous), *seed),
             events: Events::new(seed, node),
             ids: AtomicI64::new(1),
-            offset: AtomicI64::new(0),
         }
     }
 
@@ -87,11 +85,10 @@ impl Gate {
     /// Tie the monotonic clock to the wall clock.
     pub fn align(&self, wall_ns: i64, now: i64) {
         self.events.align(wall_ns, now);
-        self.offset.store(wall_ns.saturating_sub(now), Ordering::Relaxed);
     }
 
     pub(crate) fn wall(&self, now: i64) -> i64 {
-        now.saturating_add(self.offset.load(Ordering::Relaxed))
+        self.events.wall(now)
     }
 
     /// An id for a request on a link, unlike any other of this gate.
@@ -130,24 +127,13 @@ impl Gate {
             ..Ruling::default()
         };
         self.events.rule(&ruling, now);
-        let refusal = Refusal::new(reason, b"null");
-        let body = refusal.body(&event, true);
-        let mut verdict = Verdict::new(Outcome::Refuse, body, refusal.status(true), event);
-        verdict.reason = Some(reason);
-        verdict
+        Refusal::new(reason, b"null").verdict(&event, true)
     }
 
     /// The error reply of an exchange whose link failed; `close` follows.
     pub fn fail(&self, ticket: &Arc<Ticket>, reason: Reason) -> Verdict {
-        ticket.tally.fail(reason);
-        let refusal = Refusal::new(reason, &ticket.client_id);
-        let modern = ticket.revision.is_modern();
-        let body = refusal.body(&ticket.event, modern);
-        ticket.tally.count(body.len());
-        ticket.tally.mark_error();
-        let status = refusal.status(modern);
-        let mut verdict = Verdict::new(Outcome::Refuse, body, status, ticket.event.clone());
-        verdict.reason = Some(reason);
+        let verdict = Refusal::new(reason, &ticket.client_id).end(ticket);
+        ticket.tally.count(verdict.body.len());
         verdict
     }
 

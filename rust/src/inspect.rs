@@ -54,7 +54,7 @@ impl Gate {
         let judged = with_tape(|tape| case.judge(tape, raw));
         let verdict = match judged {
             Ok(verdict) => verdict,
-            Err(refusal) => case.refused(&refusal),
+            Err(refusal) => refusal.verdict(&case.event, caller.modern),
         };
         case.record(&verdict, raw.len());
         verdict
@@ -167,15 +167,6 @@ impl Case<'_> {
             return Err(Refusal::revision(id, &version));
         }
         Ok(())
-    }
-
-    fn refused(&self, refusal: &Refusal) -> Verdict {
-        let modern = self.caller.modern;
-        let body = refusal.body(&self.event, modern);
-        let mut verdict =
-            Verdict::new(Outcome::Refuse, body, refusal.status(modern), self.event.clone());
-        verdict.reason = Some(refusal.reason);
-        verdict
     }
 
     fn record(&self, verdict: &Verdict, request_bytes: usize) {

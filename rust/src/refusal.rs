@@ -3,7 +3,8 @@
 use crate::message::Unread;
 use crate::revision::Revision;
 use crate::rewrite::{push_string, string};
-use crate::verdict::Reason;
+use crate::ticket::Ticket;
+use crate::verdict::{Outcome, Reason, Verdict};
 
 /// Why a message is refused, and what the client is told beside the table's text.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl Refusal {
     }
 
     /// The JSON-RPC code; legacy revisions have their own for a missing resource.
-    pub fn code(&self, modern: bool) -> i32 {
+    fn code(&self, modern: bool) -> i32 {
         if self.reason == Reason::UnknownResource && !modern {
             -32002
         } else {
@@ -59,7 +60,7 @@ impl Refusal {
     }
 
     /// The HTTP status for a client of this era; one that names no request finds nobody in a 200.
-    pub fn status(&self, modern: bool) -> u16 {
+    fn status(&self, modern: bool) -> u16 {
         let row = self.reason.row();
         match if row.in_200 && !modern { 200 } else { row.status } {
             200 if self.id == b"null" => 503,
@@ -67,8 +68,24 @@ impl Refusal {
         }
     }
 
+    /// The verdict that says so to a client of this era.
+    pub fn verdict(&self, event: &str, modern: bool) -> Verdict {
+        let body = self.body(event, modern);
+        let mut verdict =
+            Verdict::new(Outcome::Refuse, body, self.status(modern), event.to_owned());
+        verdict.reason = Some(self.reason);
+        verdict
+    }
+
+    /// The verdict that ends an open exchange, which remembers why.
+    pub fn end(&self, ticket: &Ticket) -> Verdict {
+        ticket.tally.fail(self.reason);
+        ticket.tally.mark_error();
+        self.verdict(&ticket.event, ticket.revision.is_modern())
+    }
+
     /// The reply.
-    pub fn body(&self, event: &str, modern: bool) -> Vec<u8> {
+    fn body(&self, event: &str, modern: bool) -> Vec<u8> {
         let row = self.reason.row();
         let mut out = b"{\"jsonrpc\":\"2.0\",\"id\":".to_vec();
         out.extend_from_slice(&self.id);

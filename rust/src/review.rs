@@ -24,16 +24,7 @@ impl Gate {
     pub fn review(&self, raw: &[u8], ticket: &Arc<Ticket>) -> Verdict {
         let verdict = match with_tape(|tape| reviewed(tape, raw, ticket)) {
             Ok(verdict) => verdict,
-            Err(refusal) => {
-                ticket.tally.fail(refusal.reason);
-                ticket.tally.mark_error();
-                let modern = ticket.revision.is_modern();
-                let body = refusal.body(&ticket.event, modern);
-                let status = refusal.status(modern);
-                let mut verdict = Verdict::new(Outcome::Refuse, body, status, ticket.event.clone());
-                verdict.reason = Some(refusal.reason);
-                verdict
-            }
+            Err(refusal) => refusal.end(ticket),
         };
         if verdict.last || !verdict.body.is_empty() {
             ticket.tally.count(verdict.body.len());
