@@ -12,10 +12,10 @@ use std::hint::black_box;
 
 use _core::caller::Caller;
 use _core::gate::Gate;
-use _core::json::Tape;
 use _core::mirror::Head;
 use _core::verdict::Outcome;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use mcpgate_json::Tape;
 
 const GOLDEN: &[u8] = include_bytes!("../../tests/golden/snapshot.json");
 const NOW: i64 = 1_000_000_000;

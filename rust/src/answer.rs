@@ -1,13 +1,13 @@
 //! Answers that the gate holds ready: handshake, ping, lists, discovery, listen.
 
 use crate::inspect::Case;
-use crate::json::{Doc, Node, NodeKind};
 use crate::message::Message;
 use crate::refusal::Refusal;
 use crate::revision::{Method, Revision};
 use crate::seal;
 use crate::snapshot::Kind;
 use crate::verdict::{LISTEN, Outcome, Reason, Verdict};
+use mcpgate_json::{Doc, Node, NodeKind};
 
 /// Lists that a listen request may follow: its key and its bit.
 const FOLLOWED: [(&str, u8); 3] =

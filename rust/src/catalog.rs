@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::entries::{Entry, Kind};
-use crate::json::{Doc, Tape};
+use mcpgate_json::{Doc, Tape};
 
 #[derive(Serialize)]
 struct Row<'e> {

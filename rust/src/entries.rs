@@ -12,10 +12,10 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::document::{Problem, ServerPart};
-use crate::json::{Doc, Tape};
 use crate::names::{expose_name, find_fault};
 use crate::params::{HeaderParam, find_params};
 use crate::templates::Template;
+use mcpgate_json::{Doc, Tape};
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

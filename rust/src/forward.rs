@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256};
 
 use crate::caller::hex;
 use crate::inspect::Case;
-use crate::json::{Doc, Node, NodeKind};
 use crate::message::Message;
 use crate::mirror::{differing, lines};
 use crate::refusal::Refusal;
@@ -16,6 +15,7 @@ use crate::rewrite::{Edits, decimal, push_string, string};
 use crate::snapshot::{Entry, Server, Snapshot};
 use crate::ticket::{Tally, Ticket};
 use crate::verdict::{Outcome, Reason, Verdict};
+use mcpgate_json::{Doc, Node, NodeKind};
 
 /// `_meta` keys that belong to one hop only.
 const HOP_PREFIX: &str = "io.modelcontextprotocol/";

@@ -9,12 +9,12 @@ use arc_swap::ArcSwap;
 
 use crate::caller::{Caller, Callers};
 use crate::event::{Ending, Events, Ruling};
-use crate::json::Tape;
 use crate::refusal::Refusal;
 use crate::seal::Sealer;
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::ticket::Ticket;
 use crate::verdict::{Outcome, Reason, Verdict};
+use mcpgate_json::Tape;
 
 thread_local! {
     /// Every message of a thread is read into the same buffer.

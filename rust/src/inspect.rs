@@ -5,13 +5,13 @@ use std::sync::Arc;
 use crate::caller::Caller;
 use crate::event::Ruling;
 use crate::gate::{Gate, with_tape};
-use crate::json::{Node, Tape};
 use crate::message::{Kind, Message, read};
 use crate::mirror::{Head, decode};
 use crate::refusal::Refusal;
 use crate::revision::{Method, Revision};
 use crate::snapshot::Snapshot;
 use crate::verdict::{Outcome, Reason, Verdict};
+use mcpgate_json::{Node, Tape};
 
 pub(crate) const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";

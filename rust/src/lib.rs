@@ -1,6 +1,6 @@
 //! The gate of mcpgate: reads each MCP message once, judges it and edits it on byte spans.
 //!
-//! Bottom to top: `scan` and `json` (strict reading to a tape), `message` (the JSON-RPC envelope),
+//! Bottom to top: `mcpgate_json` (strict reading to a tape), `message` (the JSON-RPC envelope),
 //! `revision` (methods), `rewrite` (span edits), `mirror` (mirrored headers), `seal` (ids that
 //! leave and come back), `event` (records); `document`, `names`, `templates`, `pages`, `snapshot`
 //! (what is judged by); `caller`, `ticket`, `verdict`, `refusal` (what is held and said);
@@ -30,7 +30,6 @@ mod forward;
 pub mod gate;
 mod handshake;
 mod inspect;
-pub mod json;
 pub mod lines;
 pub mod message;
 pub mod mirror;
@@ -41,7 +40,6 @@ pub mod refusal;
 pub mod review;
 pub mod revision;
 pub mod rewrite;
-mod scan;
 pub mod seal;
 mod server;
 pub mod snapshot;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Doc, Fault, Node, NodeKind, Tape};
+use mcpgate_json::{Doc, Fault, Node, NodeKind, Tape};
 
 /// The longest request id, quotes included.
 const ID_BYTES: usize = 256;

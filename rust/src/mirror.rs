@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::json::{Doc, Node, NodeKind};
 use crate::snapshot::{Entry, HeaderParam, ParamKind};
+use mcpgate_json::{Doc, Node, NodeKind};
 
 const OPEN: &str = "=?base64?";
 const CLOSE: &str = "?=";

@@ -6,7 +6,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::json::{Doc, Node};
+use mcpgate_json::{Doc, Node};
 
 const ANNOTATION: &str = "x-mcp-header";
 /// Keywords that hold one schema.
@@ -141,7 +141,7 @@ fn push_inner(doc: &Doc<'_>, place: &Place, places: &mut VecDeque<Place>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Tape;
+    use mcpgate_json::Tape;
 
     fn read(schema: &str) -> Result<Vec<(String, String, ParamKind)>, String> {
         let text = format!(r#"{{"name":"t","inputSchema":{schema}}}"#);

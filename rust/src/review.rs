@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use crate::gate::{Gate, with_tape};
-use crate::json::{Doc, Node, NodeKind, Tape};
 use crate::message::{Kind, Message, read};
 use crate::refusal::Refusal;
 use crate::revision::Method;
 use crate::rewrite::{Edits, string};
 use crate::ticket::Ticket;
 use crate::verdict::{Outcome, Reason, Verdict};
+use mcpgate_json::{Doc, Node, NodeKind, Tape};
 
 /// Result members of the revision without sessions.
 const MODERN_MEMBERS: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];

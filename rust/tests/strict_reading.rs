@@ -8,8 +8,8 @@
     reason = "a test that fails should say so at once"
 )]
 
-use _core::json::{Fault, NodeKind, Tape};
 use _core::message::{Unread, read};
+use mcpgate_json::{Fault, NodeKind, Tape};
 use proptest::prelude::*;
 
 const DEPTH: usize = 64;
@@ -166,7 +166,7 @@ fn value() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-fn rebuilt(doc: &_core::json::Doc<'_>, node: _core::json::Node) -> serde_json::Value {
+fn rebuilt(doc: &mcpgate_json::Doc<'_>, node: mcpgate_json::Node) -> serde_json::Value {
     match doc.kind(node) {
         NodeKind::Null => serde_json::Value::Null,
         NodeKind::True => true.into(),

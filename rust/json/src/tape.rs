@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
-pub use crate::scan::Fault;
+use crate::scan::Fault;
 use crate::scan::{Reader, short};
 
-/// Objects with more keys than this are checked for duplicates by hashing.
+/// Objects with more keys than this, or with escapes in one, are checked for duplicates by hashing.
 const FEW_KEYS: usize = 12;
 
 /// What a node is.
@@ -190,6 +190,13 @@ impl Tape {
     }
 }
 
+impl Node {
+    /// Where the node stands on its tape; no other node of the document stands there.
+    pub const fn index(self) -> u32 {
+        self.0
+    }
+}
+
 impl<'a> Doc<'a> {
     /// The outermost value.
     pub const fn root(&self) -> Node {
@@ -305,7 +312,8 @@ impl<'a> Doc<'a> {
 
     fn check_keys(&self, object: Node) -> Result<(), Fault> {
         let fault = |key: Node| Fault::Duplicate(short(self.span(key).start));
-        if self.len(object) > FEW_KEYS {
+        let respelled = || self.entries(object).any(|(key, _)| self.kind(key) != NodeKind::Plain);
+        if self.len(object) > FEW_KEYS || respelled() {
             let mut seen = HashSet::with_capacity(self.len(object));
             let mut keys = self.entries(object).map(|(key, _)| key);
             return keys
@@ -313,17 +321,9 @@ impl<'a> Doc<'a> {
                 .map_or(Ok(()), |key| Err(fault(key)));
         }
         for (place, (key, _)) in self.entries(object).enumerate() {
-            for (other, _) in self.entries(object).take(place) {
-                let plain =
-                    self.kind(key) == NodeKind::Plain && self.kind(other) == NodeKind::Plain;
-                let same = if plain {
-                    self.raw(key) == self.raw(other)
-                } else {
-                    self.text(key) == self.text(other)
-                };
-                if same {
-                    return Err(fault(key));
-                }
+            let same = |(other, _): (Node, Node)| self.raw(key) == self.raw(other);
+            if self.entries(object).take(place).any(same) {
+                return Err(fault(key));
             }
         }
         Ok(())

@@ -1,0 +1,1 @@
+//! JSON Schemas of tools, compiled to judge values on the tape.
