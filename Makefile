@@ -3,17 +3,19 @@
 
 PYTHON ?= python3
 TOPIC ?= main-job
+FUZZ_S ?= 60
 CONFIG ?= examples/quickstart/mcpgate.yaml
 BIN := .venv/bin
 RUST := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml $(wildcard Cargo.lock)
-PARTS := $(wildcard scripts/parts/*/package.json scripts/parts/*/package-lock.json scripts/parts/*/.npmrc)
+PARTS := $(wildcard $(foreach part,node npm,$(addprefix scripts/parts/$(part)/,package.json package-lock.json .npmrc)))
+SERVERS := $(wildcard scripts/parts/servers/* scripts/parts/servers/.npmrc)
 
 # One profile and one target directory, so that everything is compiled once.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 export PYTHONPATH := $(CURDIR)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint check-python check-rust bench figures docs image wheels pin clean
+.PHONY: help run test lint check-python check-rust bench figures fuzz docs image wheels pin clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -23,6 +25,7 @@ run: .venv/.built .parts/.installed ## start the gateway in front of the quickst
 
 test: lint .venv/.built parts-for-tests ## check and test everything
 	cargo test --release --quiet --workspace
+	cargo build --release --quiet --package mcpgate-schema --example judge
 	$(BIN)/pytest
 
 lint: check-python check-rust ## format, types, layers, clippy
@@ -45,6 +48,9 @@ bench: .venv/.built ## measure, print the table, compare with the last committed
 figures: .venv/.built ## print the figures of TOPIC against their bars
 	@$(BIN)/python -m bench.figures $(TOPIC)
 
+fuzz: ## fuzz TARGET (default: each) for FUZZ_S seconds; needs a nightly Rust
+	@scripts/fuzz.sh $(FUZZ_S) $(TARGET)
+
 docs: .venv/.built ## write docs/reference from the code
 	$(BIN)/python scripts/reference.py
 
@@ -65,7 +71,7 @@ clean: ## remove everything that was built or fetched
 
 .PHONY: parts-for-tests
 parts-for-tests: # a missing part fails in CI; elsewhere the tests that need it are skipped by name
-	@$(MAKE) --no-print-directory .parts/.installed || [ "$$CI" != true ]
+	@$(MAKE) --no-print-directory .parts/.installed .parts/.servers .parts/.schemas || [ "$$CI" != true ]
 
 .venv/.installed: requirements-dev.txt
 	@scripts/venv.sh $(PYTHON)
@@ -78,4 +84,13 @@ parts-for-tests: # a missing part fails in CI; elsewhere the tests that need it 
 
 .parts/.installed: scripts/parts.sh $(PARTS)
 	@scripts/parts.sh
+	@touch $@
+
+# Only a test needs these, so `make run` does not fetch them.
+.parts/.servers: scripts/parts.sh $(SERVERS) | .parts/.installed
+	@PYTHON=$(PYTHON) scripts/parts.sh servers
+	@touch $@
+
+.parts/.schemas: scripts/parts/schemas.sh requirements-dev.txt | .venv/.installed
+	@scripts/parts/schemas.sh
 	@touch $@

@@ -1,4 +1,4 @@
-"""What the Rust core costs by itself, from its criterion bench."""
+"""What the Rust core costs by itself, from its criterion benches."""
 
 import re
 import shutil
@@ -13,12 +13,12 @@ UNITS: Final = {"ps": 1e-3, "ns": 1.0, "µs": 1e3, "us": 1e3, "ms": 1e6}
 TIME: Final = re.compile(r"time:\s+\[\S+ \S+ ([0-9.]+) (\S+) \S+ \S+\]")
 
 
-def cargo_bench(*words: str, seconds: float) -> str:
-    """Run the bench target with cargo and return what it prints."""
+def cargo_bench(bench: str, *words: str, seconds: float) -> str:
+    """Run a bench target with cargo and return what it prints."""
     cargo = shutil.which("cargo")
     if cargo is None:
         raise BenchError("cargo is not installed")
-    command = [cargo, "bench", "--quiet", "--package", "mcpgate-core", "--bench", "path"]
+    command = [cargo, "bench", "--quiet", "--package", "mcpgate-core", "--bench", bench]
     command += ["--target-dir", str(ROOT / "target"), *words]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False
@@ -28,19 +28,36 @@ def cargo_bench(*words: str, seconds: float) -> str:
     return done.stdout
 
 
-def build_bench() -> None:
-    """Build the criterion bench; quick when nothing has changed."""
-    cargo_bench("--no-run", seconds=600)
+def build_example(package: str, name: str) -> None:
+    """Build an example program of a crate as `make test` does."""
+    cargo = shutil.which("cargo")
+    if cargo is None:
+        raise BenchError("cargo is not installed")
+    command = [cargo, "build", "--release", "--quiet", "--package", package, "--example", name]
+    command += ["--target-dir", str(ROOT / "target")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BenchError(f"{name} does not build: {done.stderr.strip()[-500:]}")
+
+
+def build_bench(bench: str = "path") -> None:
+    """Build a criterion bench; quick when nothing has changed."""
+    cargo_bench(bench, "--no-run", seconds=900)
 
 
 def call_ns() -> float:
     """Return nanoseconds for inspect, review and close of one call."""
-    return read_time(cargo_bench("--", "--quick", "--noplot", CALL, seconds=60))
+    return time_ns("path", CALL)
 
 
-def read_time(text: str) -> float:
+def time_ns(bench: str, name: str) -> float:
+    """Return nanoseconds of one named measurement of a bench."""
+    return read_time(name, cargo_bench(bench, "--", "--quick", "--noplot", name, seconds=60))
+
+
+def read_time(name: str, text: str) -> float:
     """Read the estimate out of criterion's line."""
     found = TIME.search(text)
     if found is None:
-        raise BenchError(f"criterion has no bench {CALL}: {text.strip()[-200:]}")
+        raise BenchError(f"criterion has no bench {name}: {text.strip()[-200:]}")
     return float(found[1]) * UNITS[found[2]]

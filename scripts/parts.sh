@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Fetches the programs of scripts/parts/ into .parts/: npm packages, and Node where the machine's is old.
+# Usage: scripts/parts.sh [servers]; with `servers`, only the real servers whose definitions a test screens.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +14,16 @@ fetch() { # NAME: install scripts/parts/NAME into .parts/NAME, exactly as its lo
 if ! command -v npm >/dev/null; then
     echo "npm is missing: install Node 20 or newer" >&2
     exit 1
+fi
+if [ "${1:-}" = servers ]; then
+    echo "fetching real servers into .parts/servers"
+    fetch servers
+    python=${PYTHON:-python3}
+    [ -x .parts/servers/venv/bin/python ] || "$python" -m venv .parts/servers/venv
+    # The list is complete, so nothing is resolved again.
+    .parts/servers/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+        -r scripts/parts/servers/requirements.txt
+    exit
 fi
 echo "fetching parts into .parts"
 mkdir -p .parts/bin

@@ -11,7 +11,7 @@ from msgspec import NODEFAULT, inspect
 from mcpgate.cli.main import cli
 from mcpgate.config.model import Config
 from mcpgate.config.schema import render_schema
-from mcpgate.gate import REASONS
+from mcpgate.gate import REASONS, rules
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs/reference"
 WRITTEN: Final = "Written by `make docs`; do not edit."
@@ -30,6 +30,24 @@ def render_reasons() -> str:
     for reason, (code, status, side, retryable, text) in REASONS.items():
         retry = "yes" if retryable else "no"
         lines.append(f"| `{reason}` | {code} | {status} | {side} | {retry} | {text} |")
+    return "\n".join(lines) + "\n"
+
+
+def render_rules() -> str:
+    """Write what definitions are screened for."""
+    lines = [
+        "# Rules",
+        "",
+        (
+            "What definitions of tools, prompts, resources and templates, and the instructions of "
+            f"servers, are screened for. {WRITTEN}"
+        ),
+        "",
+        "| rule | effect | finds |",
+        "|---|---|---|",
+    ]
+    for rule, quarantines, finds in rules():
+        lines.append(f"| `{rule}` | {'quarantined' if quarantines else 'flagged'} | {finds} |")
     return "\n".join(lines) + "\n"
 
 
@@ -100,6 +118,7 @@ def render_commands() -> str:
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "reasons.md": render_reasons,
+    "rules.md": render_rules,
     "settings.md": render_settings,
     "commands.md": render_commands,
     "config.schema.json": render_schema,

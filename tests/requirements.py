@@ -5,6 +5,7 @@ from typing import Final
 
 MCP: Final = "https://modelcontextprotocol.io/specification"
 JOB: Final = "issue 3"
+FIREWALL: Final = "issue 4"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,13 @@ REQUIREMENTS: Final = (
     Requirement("R-CANCEL", "A cancelled exchange is cancelled at its server", JOB),
     Requirement("R-LEAK", "Memory and descriptors do not grow with calls", JOB),
     Requirement("R-CLOSE", "A ticket is closed exactly once, whatever happened", JOB),
+    Requirement("R-FIREWALL", "Checks are set for all, a server or a tool, by reload", FIREWALL),
+    Requirement("R-READING", "Every reader understands an accepted message alike", FIREWALL),
+    Requirement("R-SCHEMA", "Arguments are held to the tool's own schema before a call", FIREWALL),
+    Requirement("R-TEACH", "Refused arguments come back with what to do instead", FIREWALL),
+    Requirement("R-RESULTS", "Results are held to outputSchema; secrets in them stop", FIREWALL),
+    Requirement("R-SCREEN", "A hostile definition is quarantined, all others live", FIREWALL),
+    Requirement("R-PINS", "A definition changed after approval waits for the operator", FIREWALL),
 )
 
 IDS: Final = frozenset(requirement.id for requirement in REQUIREMENTS)

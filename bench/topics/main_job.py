@@ -159,7 +159,7 @@ def prepare() -> None:
 
 TOPIC: Final = Topic(
     name="main-job",
-    sources=("python/mcpgate/**/*.py", "rust/src/**/*.rs", "rust/Cargo.toml"),
+    sources=("python/mcpgate/**/*.py", "rust/**/*.rs", "rust/Cargo.toml"),
     quick=(
         Group((CORE, CROSSING), measure_core),
         Group((FLOOR, NGINX), measure_cpu),

@@ -14,7 +14,9 @@ __all__ = [
     "Swap",
     "Ticket",
     "Verdict",
+    "fingerprint",
     "reasons",
+    "rules",
 ]
 
 class SnapshotError(ValueError):
@@ -153,6 +155,10 @@ class Gate:
         """Build a snapshot and make it current; raise SnapshotError and keep the old one."""
     def catalog(self) -> bytes:
         """Return the entries as JSON: kind, name, server, own, title, description."""
+    def marks(self) -> bytes:
+        """Return what was found on entries as JSON: server, kind, name, rule, quarantined, text."""
+    def faults(self) -> bytes:
+        """Return as JSON how many replies of each server could not be passed on."""
     def align(self, wall_ns: int, now: int) -> None:
         """Tie the monotonic clock to the wall clock for the times in events."""
     def find_caller(self, session_id: str, principal: str, now: int) -> Caller | None: ...
@@ -202,3 +208,12 @@ class AppendFile:
 
 def reasons() -> list[tuple[str, int, int, str, bool, str]]:
     """List every reason: name, JSON-RPC code, HTTP status, side, retryable, text."""
+
+def fingerprint(definition: bytes) -> str | None:
+    """Return a definition's SHA-256 in hex, None if it is unreadable.
+
+    It is made of the canonical JSON: key order, blanks and spelling make no difference.
+    """
+
+def rules() -> list[tuple[str, bool, str]]:
+    """List the rules that entries are judged by: id, whether it quarantines, what it finds."""

@@ -20,8 +20,10 @@ from typing import Final, final
 import msgspec
 import uvloop
 
+from mcpgate.admin.answers import add_faults, build_call, count_entries, list_problems
 from mcpgate.admin.control import Control
-from mcpgate.admin.wire import CallRequest, Status
+from mcpgate.admin.quarantine import Quarantine
+from mcpgate.admin.wire import Status
 from mcpgate.audit.trail import Trail
 from mcpgate.clock import Clock, SystemClock
 from mcpgate.config.load import ConfigSource, find_events, resolve
@@ -29,7 +31,7 @@ from mcpgate.config.model import Config, Server
 from mcpgate.config.rules import SOCKET_NAME
 from mcpgate.errors import ConfigError, GatewayFault
 from mcpgate.exchange import Exchange
-from mcpgate.gate import Gate
+from mcpgate.gate import Gate, fingerprint
 from mcpgate.links.guard import Guard
 from mcpgate.links.open import open_link
 from mcpgate.links.pool import Pool
@@ -47,6 +49,7 @@ from mcpgate.registry.keeper import Means
 from mcpgate.registry.keepers import Keepers
 from mcpgate.registry.last_good import LastGood
 from mcpgate.registry.owners import Owners
+from mcpgate.registry.pins import Pins
 from mcpgate.registry.store import Store, open_state_dir, open_store
 from mcpgate.registry.waiter import SystemWaiter
 from mcpgate.registry.watch import Watch
@@ -136,10 +139,16 @@ class Core:
                 waiter=waiter,
             )
         )
+        pins = Pins(store, fingerprint, clock.wall)
         sources = Sources(
-            catalog=catalog, owners=Owners(store), keepers=self.keepers, version=release
+            catalog=catalog,
+            owners=Owners(store),
+            pins=pins,
+            keepers=self.keepers,
+            version=release,
         )
         self.publisher = Publisher(self.gate, sources, LastGood(config.state_dir), waiter)
+        self.quarantine = Quarantine(self.publisher, catalog, pins)
         self.publisher.subscribe(self.streams.announce)
         self.wheel.every(self.align)
         self.wheel.every(self._sweep_bodies)
@@ -333,41 +342,36 @@ class Gateway:
             "catalog": self._answer_catalog,
             "call": self._answer_call,
             "reload": self._answer_reload,
+            "quarantine": self._answer_quarantine,
+            "approve": self._answer_quarantine,
         }
 
     async def _answer_status(self, _: bytes) -> bytes:
-        published = self._find_core().publisher.status
+        core = self._find_core()
+        published = core.publisher.status
+        quarantined, flagged = count_entries(published.marks)
         status = Status(
             urls=tuple(listener.url for listener in self.listeners),
             version=self._release,
             pid=os.getpid(),
             config=self._source.path,
             generation=published.generation,
-            problems=(
-                *published.left_out,
-                *published.last_error,
-                *published.reload_error,
-                *(f"{name}: changed; restart to apply" for name in published.restart_for),
-                *filter(None, (self._find_core().trail.failure,)),
-            ),
+            problems=(*list_problems(published), *filter(None, (core.trail.failure,))),
+            quarantined=quarantined,
+            flagged=flagged,
         )
         return msgspec.json.encode(status)
 
     async def _answer_servers(self, _: bytes) -> bytes:
-        return msgspec.json.encode(self._find_core().keepers.list_status())
+        core = self._find_core()
+        return msgspec.json.encode(add_faults(core.keepers.list_status(), core.gate.faults()))
 
     async def _answer_catalog(self, _: bytes) -> bytes:
         return self._find_core().gate.catalog()
 
     async def _answer_call(self, line: bytes) -> bytes:
         core = self._find_core()
-        try:
-            asked = msgspec.json.decode(line, type=CallRequest)
-        except msgspec.DecodeError as fault:
-            raise GatewayFault("params", f"call takes name and arguments: {fault}") from fault
-        params = {"name": asked.name, "arguments": asked.arguments}
-        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-        raw = msgspec.json.encode(message)
+        raw = build_call(line)
         if len(raw) > core.message_bytes:
             refused = core.gate.refuse("too_large", OPERATOR, core.clock.now()).body
             core.record()
@@ -375,6 +379,9 @@ class Gateway:
         sink = Collected()
         await core.exchange.run(raw, core.operator, None, sink)
         return sink.body
+
+    async def _answer_quarantine(self, line: bytes) -> bytes:
+        return await self._find_core().quarantine.answer(line)
 
     async def _answer_reload(self, line: bytes) -> bytes:
         core = self._find_core()

@@ -14,7 +14,9 @@ from mcpgate._core import (
     Swap,
     Ticket,
     Verdict,
+    fingerprint,
     reasons,
+    rules,
 )
 
 __all__ = [
@@ -49,6 +51,8 @@ __all__ = [
     "Swap",
     "Ticket",
     "Verdict",
+    "fingerprint",
+    "rules",
 ]
 
 FORWARD: Final = 0

@@ -27,6 +27,18 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @final
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding of the gate on one entry, or on a server's instructions; `name` is its own."""
+
+    server: str
+    kind: str
+    name: str
+    rule: str
+    quarantined: bool
+    text: str
+
+
+@final
 class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator sees of one server."""
 

@@ -12,13 +12,17 @@ from typing import Final, Protocol, final
 
 import msgspec
 
+from mcpgate.config.firewall import decide
 from mcpgate.config.model import Config, Server
 from mcpgate.errors import ConfigError
 from mcpgate.gate import LISTS, SnapshotError
+from mcpgate.model import Mark
 from mcpgate.registry.catalog import Catalog
-from mcpgate.registry.document import build_document, read_entries
+from mcpgate.registry.document import Facts, Judged, Known, build_document, read_entries
 from mcpgate.registry.last_good import LastGood
 from mcpgate.registry.owners import Owners
+from mcpgate.registry.pins import Pins
+from mcpgate.registry.unlisted import find_unlisted
 from mcpgate.registry.waiter import Waiter
 
 GATHER_NS: Final = 50_000_000
@@ -49,6 +53,10 @@ class Swapper(Protocol):
         """Judge by this document from now on; raise SnapshotError and keep the old one."""
         ...
 
+    def marks(self) -> bytes:
+        """Return what was found on entries, as a JSON list of Mark."""
+        ...
+
 
 class Keeping(Protocol):
     """Whoever keeps the configured servers' links."""
@@ -64,6 +72,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
 
     catalog: Catalog
     owners: Owners
+    pins: Pins
     keepers: Keeping
     version: str
 
@@ -74,9 +83,19 @@ class PublisherStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     generation: int = 0
     left_out: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    unlisted: tuple[str, ...] = ()
     last_error: tuple[str, ...] = ()
     reload_error: tuple[str, ...] = ()
     restart_for: tuple[str, ...] = ()
+
+
+@final
+class Built(msgspec.Struct, frozen=True):
+    """What came of a build."""
+
+    swapped: Swapped
+    unlisted: tuple[str, ...]
 
 
 @final
@@ -170,8 +189,10 @@ class Publisher:
     def _take(self, config: Config) -> None:
         """Make every source follow this configuration."""
         enabled = [server.name for server in config.servers if server.enabled]
+        names = {server.name for server in config.servers}
         self._config = config
-        self._sources.owners.keep({server.name for server in config.servers})
+        self._sources.owners.keep(names)
+        self._sources.pins.keep(names)
         self._sources.keepers.apply(config.servers)
         self._sources.catalog.configure(enabled)
 
@@ -201,21 +222,22 @@ class Publisher:
             log.exception("snapshot.failed")
             self._note(last_error=(f"unexpected {type(error).__name__}",))
 
-    def _prepare(self) -> Callable[[], Swapped]:
+    def _prepare(self) -> Callable[[], Built]:
         """Take what is true now and return the work that a thread can do alone."""
-        known = self._sources.catalog.list_entries()
+        config, known = self._config, self._sources.catalog.list_entries()
         lists = [(name, entries.resources) for name, entries in known if entries]
         owners = self._sources.owners.assign(lists)
         self._generation += 1
-        document = build_document(
-            self._config, known, owners, self._sources.version, self._generation
-        )
+        generation = self._generation
 
-        def work() -> Swapped:
+        def work() -> Built:
+            judged, unlisted = _judge(self._sources.pins, config, known)
+            facts = Facts(known=known, owners=owners, judged=judged)
+            document = build_document(config, facts, self._sources.version, generation)
             raw = msgspec.json.encode(document)
             swapped = self._gate.swap(raw)
             self._save(raw)
-            return swapped
+            return Built(swapped, unlisted)
 
         return work
 
@@ -225,13 +247,16 @@ class Publisher:
         except OSError as error:
             log.warning("snapshot.not_kept", extra={"text": str(error)})
 
-    def _accept(self, swapped: Swapped) -> None:
+    def _accept(self, built: Built) -> None:
         """Say what is current now and tell who wants to know."""
-        for problem in set(swapped.problems) - set(self._status.left_out):
-            log.warning("snapshot.left_out", extra={"text": problem})
+        swapped = built.swapped
+        marks = tuple(msgspec.json.decode(self._gate.marks(), type=list[Mark]))
+        _tell(self._status.marks, marks)
         self._note(
             generation=self._generation,
             left_out=tuple(swapped.problems),
+            marks=marks,
+            unlisted=built.unlisted,
             last_error=(),
         )
         bits = swapped.changed & LISTS
@@ -246,6 +271,44 @@ class Publisher:
 def _say(refusal: str, problems: Sequence[str]) -> None:
     for problem in problems:
         log.error(refusal, extra={"text": problem})
+
+
+def _judge(pins: Pins, config: Config, known: Known) -> tuple[dict[str, Judged], tuple[str, ...]]:
+    """Return what the pins say of each server, and the tools that are named for nothing."""
+    entries = {name: found for name, found in known if found}
+    checks = {
+        server.name: decide(config, server) for server in config.servers if server.name in entries
+    }
+    judged = pins.judge((name, checks[name], found) for name, found in entries.items())
+    tools = {
+        name: {key[1] for key in pins.read(name, entries[name]) if key[0] == "tool"}
+        for name, each in checks.items()
+        if each.tools
+    }
+    return judged, find_unlisted(config, tools)
+
+
+def _tell(before: Sequence[Mark], now: Sequence[Mark]) -> None:
+    """Log which entries clients do not see any more, see again, or see with a finding."""
+    known = set(before)
+    for mark in now:
+        if mark not in known:
+            level = logging.WARNING if mark.quarantined else logging.INFO
+            word = "quarantined" if mark.quarantined else "flagged"
+            fields = {"rule": mark.rule, "text": mark.text}
+            log.log(level, "entry.%s", word, extra={**_name_entry(mark), **fields})
+    held = {_find_entry(mark) for mark in now if mark.quarantined}
+    for mark in {_find_entry(mark): mark for mark in before if mark.quarantined}.values():
+        if _find_entry(mark) not in held:
+            log.info("entry.released", extra=_name_entry(mark))
+
+
+def _find_entry(mark: Mark) -> tuple[str, str, str]:
+    return (mark.server, mark.kind, mark.name)
+
+
+def _name_entry(mark: Mark) -> dict[str, str]:
+    return {"server": mark.server, "kind": mark.kind, "entry": mark.name}
 
 
 def _find_restarts(old: Config, new: Config) -> tuple[str, ...]:

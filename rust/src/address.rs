@@ -3,7 +3,7 @@
 use memchr::memchr_iter;
 
 use crate::gate::{Gate, with_tape};
-use crate::message::{Kind, Message, read};
+use crate::message::{Kind, Message, Unread, read};
 use crate::rewrite::push_string;
 
 /// What a message from a server is to the gateway.
@@ -43,11 +43,13 @@ impl Gate {
     /// Read whose this message is.
     pub fn address(&self, raw: &[u8]) -> Address {
         let depth = self.snapshot.load().depth;
-        let unread = || {
-            let id = find_answered(raw).unwrap_or(-1);
-            Address { kind: Addressed::Unreadable, id, body: Vec::new() }
-        };
-        with_tape(|tape| read(tape, raw, depth).map_or_else(|_| unread(), |found| address(&found)))
+        with_tape(|tape| match read(tape, raw, depth) {
+            Ok(message) => address(&message),
+            Err(unread) => {
+                let id = whose(&unread).or_else(|| find_answered(raw)).unwrap_or(-1);
+                Address { kind: Addressed::Unreadable, id, body: Vec::new() }
+            }
+        })
     }
 }
 
@@ -72,6 +74,12 @@ fn address(message: &Message<'_>) -> Address {
         },
         Kind::Request => Address { kind: Addressed::Request, id: -1, body: reply_to(message) },
     }
+}
+
+/// The id of a message of which only the form is wrong.
+fn whose(unread: &Unread) -> Option<i64> {
+    let Unread::Shape(Some(id), _) = unread else { return None };
+    std::str::from_utf8(id).ok()?.parse().ok()
 }
 
 /// Which request bytes that are no message seem to reply to: the id where servers write it, right

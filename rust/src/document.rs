@@ -9,6 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::guard::{Arguments, Firewall, Results, Secrets};
 use crate::names::is_server_name;
 use crate::revision::Revision;
 
@@ -119,6 +120,17 @@ pub struct ServerPart<'a> {
     /// What it says of itself.
     #[serde(borrow)]
     pub instructions: Cow<'a, str>,
+    /// What its tools are held to.
+    pub firewall: Firewall,
+    /// Tools that are held to something else.
+    #[serde(borrow)]
+    pub exceptions: Vec<Exception<'a>>,
+    /// Entries that the registry speaks against.
+    #[serde(borrow)]
+    pub held: Vec<Held<'a>>,
+    /// Entries that the operator approved in spite of the screen.
+    #[serde(borrow)]
+    pub cleared: Vec<Cleared<'a>>,
     /// Raw definitions.
     #[serde(borrow)]
     pub tools: Vec<&'a RawValue>,
@@ -131,6 +143,60 @@ pub struct ServerPart<'a> {
     /// Raw definitions.
     #[serde(borrow)]
     pub templates: Vec<&'a RawValue>,
+}
+
+/// A tool with settings of its own.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exception<'a> {
+    /// The server's own name for it.
+    #[serde(borrow)]
+    pub tool: Cow<'a, str>,
+    /// How its arguments are judged.
+    pub arguments: Arguments,
+    /// How its results are judged.
+    pub results: Results,
+    /// What happens to secrets in its results.
+    pub secrets: Secrets,
+}
+
+impl Exception<'_> {
+    /// The settings in one piece.
+    pub const fn firewall(&self) -> Firewall {
+        Firewall { arguments: self.arguments, results: self.results, secrets: self.secrets }
+    }
+}
+
+/// What the registry says against an entry.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held<'a> {
+    /// `tool`, `prompt`, `resource` or `template`.
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+    /// The server's own name or URI.
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// The rule: `drift`, `renamed` or `new`.
+    #[serde(borrow)]
+    pub rule: Cow<'a, str>,
+    /// Whether clients may not see it.
+    pub quarantine: bool,
+    /// What is wrong, for the operator.
+    #[serde(borrow)]
+    pub text: Cow<'a, str>,
+}
+
+/// An entry that the operator approved as it is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cleared<'a> {
+    /// `tool`, `prompt`, `resource` or `template`.
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+    /// The server's own name or URI.
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
 }
 
 impl<'a> Document<'a> {
@@ -302,7 +368,7 @@ mod tests {
             ["format", "gateway.name", "prefix", "page_entries", "session_s", "depth", "owners[1]"];
         assert_eq!(paths(&problems), expected);
         let text = r#"{"name":"A_b","transport":"tcp","era":"new","revision":"2020-01-01","environment":null,"labels":{},
-            "deadline_ms":0,"completions":false,"instructions":"","tools":[],"prompts":[],"resources":[],"templates":[]}"#;
+            "deadline_ms":0,"completions":false,"instructions":"","firewall":{"arguments":"strict","results":"observe","secrets":"off"},"exceptions":[],"held":[],"cleared":[],"tools":[],"prompts":[],"resources":[],"templates":[]}"#;
         let raw: &RawValue = serde_json::from_str(text).unwrap();
         let problems = ServerPart::read(raw, 3).unwrap().find_problems(3);
         let expected = ["name", "transport", "era", "revision", "deadline_ms"]

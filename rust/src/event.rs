@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::rewrite::push_string;
+use crate::ticket::Totals;
 use crate::verdict::{Outcome, Reason};
 
 /// More than this waiting to be drained, and the gate takes no more messages.
@@ -68,14 +69,8 @@ pub struct Ending<'a> {
     pub reason: Option<Reason>,
     /// From verdict to end.
     pub duration_ns: u64,
-    /// Size of the replies as sent to the client.
-    pub reply_bytes: u64,
-    /// Messages from the server, the reply included.
-    pub messages: u64,
-    /// Progress notifications among them.
-    pub progress: u64,
-    /// Whether the reply is an error or a tool result with isError.
-    pub is_error: bool,
+    /// What came back.
+    pub totals: Totals,
 }
 
 impl Events {
@@ -160,10 +155,16 @@ impl Events {
         text(out, "outcome", ending.outcome.name());
         reason(out, ending.reason, false);
         number(out, "duration_us", ending.duration_ns.checked_div(1000).unwrap_or(0));
-        number(out, "reply_bytes", ending.reply_bytes);
-        number(out, "messages", ending.messages);
-        number(out, "progress", ending.progress);
-        out.extend_from_slice(if ending.is_error {
+        number(out, "reply_bytes", ending.totals.reply_bytes);
+        number(out, "messages", ending.totals.messages);
+        number(out, "progress", ending.totals.progress);
+        if ending.totals.redacted > 0 {
+            number(out, "secrets", ending.totals.redacted);
+        }
+        if ending.totals.misfit {
+            out.extend_from_slice(b",\"result_mismatch\":true");
+        }
+        out.extend_from_slice(if ending.totals.is_error {
             b",\"is_error\":true"
         } else {
             b",\"is_error\":false"

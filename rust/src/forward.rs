@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use mcpgate_schema::{Misfit, Problem};
 use sha2::{Digest, Sha256};
 
 use crate::caller::hex;
 use crate::inspect::Case;
 use crate::message::Message;
 use crate::mirror::{differing, lines};
-use crate::refusal::Refusal;
+use crate::refusal::{Lesson, Refusal};
 use crate::revision::{Method, Revision};
 use crate::rewrite::{Edits, decimal, push_string, string};
 use crate::snapshot::{Entry, Server, Snapshot};
@@ -51,13 +52,14 @@ impl Case<'_> {
         self.check_params(message, method, &target, arguments)?;
         self.note.server.push_str(&target.server.name);
         self.note.entry.push_str(&target.own);
-        if method == Method::Complete && !target.server.completions {
-            return Ok(self.result(message, empty_completion(self.caller.modern)));
-        }
         if let Some(node) = arguments {
             self.note.arguments_sha256 = hex(&Sha256::digest(message.doc.raw(node)));
         }
-        let ticket = self.ticket(message, method, target.server);
+        check_arguments(message, &target, arguments)?;
+        if method == Method::Complete && !target.server.completions {
+            return Ok(self.result(message, empty_completion(self.caller.modern)));
+        }
+        let ticket = self.ticket(message, method, &target);
         let body = rewritten(message, &target, &ticket);
         let mut verdict = Verdict::new(Outcome::Forward, body, 200, self.event.clone());
         if target.server.modern && target.server.http {
@@ -135,7 +137,9 @@ impl Case<'_> {
         Ok(())
     }
 
-    fn ticket(&self, message: &Message<'_>, method: Method, server: &Arc<Server>) -> Ticket {
+    fn ticket(&self, message: &Message<'_>, method: Method, target: &Target<'_>) -> Ticket {
+        let server = target.server;
+        let guard = target.entry.guard.as_ref().filter(|_| method == Method::ToolsCall);
         let token =
             message.meta_value("progressToken").filter(|node| is_token(&message.doc, *node));
         let deadline_ns = i64::try_from(server.deadline_ns).unwrap_or(i64::MAX);
@@ -148,12 +152,41 @@ impl Case<'_> {
             wants_log: !self.caller.modern || message.meta_value(LOG_LEVEL).is_some(),
             method,
             server: Arc::clone(server),
+            secrets: guard.map_or(server.secrets, |guard| guard.firewall.secrets),
+            guard: guard.map(Arc::clone),
             snapshot: Arc::clone(&self.snapshot),
             started_ns: self.now,
             deadline_ns: self.now.saturating_add(deadline_ns),
             tally: Tally::default(),
         }
     }
+}
+
+/// Hold a tool's arguments to its schema.
+fn check_arguments(
+    message: &Message<'_>,
+    target: &Target<'_>,
+    arguments: Option<Node>,
+) -> Result<(), Refusal> {
+    let Some(guard) = &target.entry.guard else { return Ok(()) };
+    let Some(judge) = &guard.arguments else { return Ok(()) };
+    let Err(misfit) = judge.check(&message.doc, arguments) else { return Ok(()) };
+    let problems = match misfit {
+        Misfit::Mismatch => judge.problems(&message.doc, arguments),
+        Misfit::TooCostly => vec![Problem {
+            pointer: String::new(),
+            expected: "arguments that can be checked in time; send fewer or flatter ones"
+                .to_owned(),
+            got: "arguments that the schema makes too costly to check".to_owned(),
+            name: None,
+            near: None,
+            allowed: Vec::new(),
+        }],
+    };
+    let mut refusal = Refusal::new(Reason::Arguments, message.raw_id());
+    let tool = message.doc.text(target.node).into_owned();
+    refusal.lesson = Some(Box::new(Lesson { tool, structured: !guard.structured, problems }));
+    Err(refusal)
 }
 
 fn own_name(entry: &Entry) -> (&Entry, Cow<'_, str>) {

@@ -2,6 +2,7 @@
 //! `address` have their own files.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -24,7 +25,11 @@ thread_local! {
 /// Run `read` with this thread's tape.
 pub(crate) fn with_tape<T>(read: impl FnOnce(&mut Tape) -> T) -> T {
     TAPE.with(|cell| match cell.try_borrow_mut() {
-        Ok(mut tape) => read(&mut tape),
+        Ok(mut tape) => {
+            let done = read(&mut tape);
+            tape.trim();
+            done
+        }
         Err(_) => read(&mut Tape::default()),
     })
 }
@@ -80,6 +85,20 @@ impl Gate {
     /// The current entries, for an operator.
     pub fn catalog(&self) -> String {
         self.snapshot.load().catalog_json()
+    }
+
+    /// What was found on entries, for an operator: a JSON list.
+    pub fn marks(&self) -> String {
+        serde_json::to_string(&self.snapshot.load().marks).unwrap_or_else(|_| "[]".to_owned())
+    }
+
+    /// Replies that could not be passed on, by server: a JSON object.
+    pub fn faults(&self) -> String {
+        let snapshot = self.snapshot.load();
+        let faults = snapshot.servers.iter();
+        let faults: BTreeMap<&str, u64> =
+            faults.map(|server| (&*server.name, server.faults.load(Ordering::Relaxed))).collect();
+        serde_json::to_string(&faults).unwrap_or_else(|_| "{}".to_owned())
     }
 
     /// Tie the monotonic clock to the wall clock.
@@ -142,16 +161,12 @@ impl Gate {
         if !ticket.tally.close() {
             return false;
         }
-        let (messages, progress, reply_bytes, is_error) = ticket.tally.totals();
         let ending = Ending {
             event: &ticket.event,
             outcome,
             reason: ticket.tally.reason(),
             duration_ns: now.saturating_sub(ticket.started_ns).max(0).cast_unsigned(),
-            reply_bytes,
-            messages,
-            progress,
-            is_error,
+            totals: ticket.tally.totals(),
         };
         self.events.end(&ending, now);
         true

@@ -100,6 +100,7 @@ impl Case<'_> {
         if !self.caller.modern {
             self.need_session(b"null")?;
         }
+        self.agrees(message)?;
         let mut verdict = self.accepted();
         if Method::notification(&message.method) == Method::Cancelled
             && let Some(id) = message.param("requestId")
@@ -116,6 +117,7 @@ impl Case<'_> {
             return Err(Refusal::with(Reason::InvalidRequest, message.raw_id(), text));
         }
         self.need_session(b"null")?;
+        self.agrees(message)?;
         Ok(self.accepted())
     }
 
@@ -141,14 +143,28 @@ impl Case<'_> {
             let text = "The MCP-Protocol-Version header is missing.";
             return Err(Refusal::with(Reason::HeaderMismatch, message.raw_id(), text));
         }
+        self.agrees(message)?;
         Ok(false)
+    }
+
+    /// Hold a message that need not be mirrored to the headers that mirror it all the same: what
+    /// reads only headers must not take it for another.
+    fn agrees(&self, message: &Message<'_>) -> Result<(), Refusal> {
+        let Some(head) = self.head else { return Ok(()) };
+        if head.duplicate {
+            return Err(twice(message));
+        }
+        if head.method.as_deref().is_some_and(|method| method != message.method) {
+            return Err(differ(message, "Mcp-Method"));
+        }
+        if head.name.is_some() { check_name(head, message) } else { Ok(()) }
     }
 
     /// The checks of a modern request in their fixed order; the first failure wins.
     fn ladder(&self, message: &Message<'_>, declared: Option<Node>) -> Result<(), Refusal> {
         let id = message.raw_id();
         if self.head.is_some_and(|head| head.duplicate) {
-            return Err(Refusal::with(Reason::HeaderMismatch, id, "A routing header came twice."));
+            return Err(twice(message));
         }
         let version = declared.filter(|node| message.doc.is_string(*node));
         let capabilities = message.meta_value(META_CAPABILITIES);
@@ -189,17 +205,26 @@ impl Case<'_> {
     }
 }
 
+fn twice(message: &Message<'_>) -> Refusal {
+    Refusal::with(Reason::HeaderMismatch, message.raw_id(), "A routing header came twice.")
+}
+
+fn differ(message: &Message<'_>, name: &str) -> Refusal {
+    let text = format!("{name} is missing or differs from the body.");
+    Refusal::with(Reason::HeaderMismatch, message.raw_id(), text)
+}
+
 fn check_head(head: &Head, message: &Message<'_>, version: &str) -> Result<(), Refusal> {
-    let differ = |name: &str| {
-        let text = format!("{name} is missing or differs from the body.");
-        Err(Refusal::with(Reason::HeaderMismatch, message.raw_id(), text))
-    };
     if head.version.as_deref() != Some(version) {
-        return differ("MCP-Protocol-Version");
+        return Err(differ(message, "MCP-Protocol-Version"));
     }
     if head.method.as_deref() != Some(&*message.method) {
-        return differ("Mcp-Method");
+        return Err(differ(message, "Mcp-Method"));
     }
+    check_name(head, message)
+}
+
+fn check_name(head: &Head, message: &Message<'_>) -> Result<(), Refusal> {
     let key = match &*message.method {
         "tools/call" | "prompts/get" => "name",
         "resources/read" => "uri",
@@ -210,6 +235,6 @@ fn check_head(head: &Head, message: &Message<'_>, version: &str) -> Result<(), R
     match (message.text_param(key), said) {
         (Some(node), Some(said)) if message.doc.text(node) == said => Ok(()),
         (None, _) => Ok(()),
-        _ => differ("Mcp-Name"),
+        _ => Err(differ(message, "Mcp-Name")),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Bottom to top: `mcpgate_json` (strict reading to a tape), `message` (the JSON-RPC envelope),
 //! `revision` (methods), `rewrite` (span edits), `mirror` (mirrored headers), `seal` (ids that
-//! leave and come back), `event` (records); `document`, `names`, `templates`, `pages`, `snapshot`
+//! leave and come back), `event` (records); `screen` (hostile definitions), `secrets`, `guard` (what
+//! a tool is held to); `document`, `names`, `templates`, `pages`, `compile`, `assemble`, `snapshot`
 //! (what is judged by); `caller`, `ticket`, `verdict`, `refusal` (what is held and said);
 //! `gate` with `inspect`, `answer`, `forward`, `review`, `address` (the judge). `sse` and `lines`
 //! cut streams into messages. Nothing here does I/O or reads a clock; only `py` names pyo3.
@@ -21,16 +22,20 @@
 
 pub mod address;
 mod answer;
+mod assemble;
 pub mod caller;
 mod catalog;
+mod compile;
 pub mod document;
 mod entries;
 pub mod event;
 mod forward;
 pub mod gate;
+pub mod guard;
 mod handshake;
 mod inspect;
 pub mod lines;
+pub mod marks;
 pub mod message;
 pub mod mirror;
 pub mod names;
@@ -40,10 +45,22 @@ pub mod refusal;
 pub mod review;
 pub mod revision;
 pub mod rewrite;
+pub mod screen;
+mod screen_names;
+mod screen_phrases;
+mod screen_tables;
+mod screen_tags;
+mod screen_text;
+mod screen_words;
 pub mod seal;
+mod secret_kinds;
+mod secret_marks;
+mod secret_shapes;
+pub mod secrets;
 mod server;
 pub mod snapshot;
 pub mod sse;
+pub mod teach;
 pub mod templates;
 pub mod ticket;
 mod uris;

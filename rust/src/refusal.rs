@@ -1,10 +1,16 @@
 //! Refusals as JSON-RPC errors: one shape, with reason, event id and whether to try again.
 
+use std::sync::atomic::Ordering;
+
+use mcpgate_schema::Problem;
+
 use crate::message::Unread;
 use crate::revision::Revision;
 use crate::rewrite::{push_string, string};
+use crate::secrets::kind_of;
+use crate::teach::{Reply, render};
 use crate::ticket::Ticket;
-use crate::verdict::{Outcome, Reason, Verdict};
+use crate::verdict::{Outcome, Reason, Side, Step, Verdict};
 
 /// Why a message is refused, and what the client is told beside the table's text.
 #[derive(Debug)]
@@ -17,12 +23,25 @@ pub struct Refusal {
     pub detail: String,
     /// More members of `data`, each starting with a comma.
     pub data: String,
+    /// What a model can learn from it: the refusal of a tool's arguments is a tool result.
+    pub lesson: Option<Box<Lesson>>,
+}
+
+/// What is wrong with a tool's arguments.
+#[derive(Debug)]
+pub struct Lesson {
+    /// The name that the client used.
+    pub tool: String,
+    /// Whether the client holds structured content to no schema.
+    pub structured: bool,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
 }
 
 impl Refusal {
     /// A refusal without details.
     pub fn new(reason: Reason, id: &[u8]) -> Self {
-        Self { reason, id: id.to_vec(), detail: String::new(), data: String::new() }
+        Self { reason, id: id.to_vec(), detail: String::new(), data: String::new(), lesson: None }
     }
 
     /// A refusal that says more.
@@ -79,6 +98,10 @@ impl Refusal {
 
     /// The verdict that ends an open exchange, which remembers why.
     pub fn end(&self, ticket: &Ticket) -> Verdict {
+        let row = self.reason.row();
+        if row.side == Side::Upstream && row.step == Step::Review {
+            ticket.server.faults.fetch_add(1, Ordering::Relaxed);
+        }
         ticket.tally.fail(self.reason);
         ticket.tally.mark_error();
         self.verdict(&ticket.event, ticket.revision.is_modern())
@@ -86,6 +109,12 @@ impl Refusal {
 
     /// The reply.
     fn body(&self, event: &str, modern: bool) -> Vec<u8> {
+        if let Some(lesson) = &self.lesson {
+            let hide = |text: &str| kind_of(text).is_some();
+            let (tool, structured) = (&*lesson.tool, lesson.structured);
+            let reply = Reply { id: &self.id, event, tool, modern, structured, hide };
+            return render(&lesson.problems, &reply);
+        }
         let row = self.reason.row();
         let mut out = b"{\"jsonrpc\":\"2.0\",\"id\":".to_vec();
         out.extend_from_slice(&self.id);

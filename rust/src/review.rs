@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use crate::gate::{Gate, with_tape};
+use crate::guard::{Results, Secrets};
 use crate::message::{Kind, Message, read};
 use crate::refusal::Refusal;
 use crate::revision::Method;
 use crate::rewrite::{Edits, string};
+use crate::secrets::{Secret, find};
 use crate::ticket::Ticket;
 use crate::verdict::{Outcome, Reason, Verdict};
 use mcpgate_json::{Doc, Node, NodeKind, Tape};
@@ -22,7 +24,8 @@ type Reviewed = Result<Verdict, Refusal>;
 impl Gate {
     /// Judge one message of a server for an open exchange.
     pub fn review(&self, raw: &[u8], ticket: &Arc<Ticket>) -> Verdict {
-        let verdict = match with_tape(|tape| reviewed(tape, raw, ticket)) {
+        let look = ticket.secrets != Secrets::Off;
+        let verdict = match with_tape(|tape| reviewed(tape, raw, ticket, look)) {
             Ok(verdict) => verdict,
             Err(refusal) => refusal.end(ticket),
         };
@@ -33,10 +36,22 @@ impl Gate {
     }
 }
 
-fn reviewed(tape: &mut Tape, raw: &[u8], ticket: &Ticket) -> Reviewed {
+fn reviewed(tape: &mut Tape, raw: &[u8], ticket: &Ticket, look: bool) -> Reviewed {
     let unreadable = |text: &str| Refusal::with(Reason::Unreadable, &ticket.client_id, text);
     let message = read(tape, raw, ticket.snapshot.depth)
         .map_err(|unread| unreadable(&Refusal::unread(&unread).detail))?;
+    let found = if look { find(&message.doc, message.doc.root()) } else { Vec::new() };
+    if !found.is_empty() {
+        ticket.tally.count_secrets(found.len());
+        let hidden = ticket.secrets == Secrets::Redact && !found.iter().any(|found| found.in_key);
+        if !hidden && message.kind != Kind::Reply {
+            return Ok(swallowed(ticket));
+        }
+        if !hidden {
+            return Err(Refusal::new(Reason::Secret, &ticket.client_id));
+        }
+        return reviewed(tape, &redacted(raw, found), ticket, false);
+    }
     match message.kind {
         Kind::Reply => {
             let doc = &message.doc;
@@ -52,6 +67,15 @@ fn reviewed(tape: &mut Tape, raw: &[u8], ticket: &Ticket) -> Reviewed {
         Kind::Notification => Ok(notification_for(&message, ticket)),
         Kind::Request => Ok(swallowed(ticket)),
     }
+}
+
+/// The message without its secrets.
+fn redacted(raw: &[u8], found: Vec<Secret>) -> Vec<u8> {
+    let mut edits = Edits::new(raw);
+    for secret in found {
+        edits.replace(secret.span, secret.with);
+    }
+    edits.apply()
 }
 
 fn swallowed(ticket: &Ticket) -> Verdict {
@@ -94,6 +118,8 @@ fn result_for(message: &Message<'_>, result: Node, ticket: &Ticket) -> Reviewed 
     }
     if doc.get(result, "isError").is_some_and(|node| doc.kind(node) == NodeKind::True) {
         ticket.tally.mark_error();
+    } else {
+        check_result(doc, result, ticket)?;
     }
     let mut edits = restored(message, ticket);
     match (ticket.server.modern, ticket.revision.is_modern()) {
@@ -105,6 +131,30 @@ fn result_for(message: &Message<'_>, result: Node, ticket: &Ticket) -> Reviewed 
         expose_uris(doc, result, ticket, &mut edits);
     }
     Ok(Verdict::new(Outcome::Answer, edits.apply(), 200, ticket.event.clone()))
+}
+
+/// Hold a tool's structured content to its output schema.
+fn check_result(doc: &Doc<'_>, result: Node, ticket: &Ticket) -> Result<(), Refusal> {
+    let Some(guard) = &ticket.guard else { return Ok(()) };
+    let Some(judge) = &guard.results else { return Ok(()) };
+    let content = doc.get(result, "structuredContent");
+    if content.is_some() && judge.check(doc, content).is_ok() {
+        return Ok(());
+    }
+    ticket.tally.mark_misfit();
+    if guard.firewall.results != Results::Enforce {
+        return Ok(());
+    }
+    let text = match content {
+        None => "structuredContent is missing.".to_owned(),
+        Some(_) => judge.problems(doc, content).first().map_or_else(String::new, |problem| {
+            format!(
+                "structuredContent{}: expected {}, got {}.",
+                problem.pointer, problem.expected, problem.got
+            )
+        }),
+    };
+    Err(Refusal::with(Reason::ResultSchema, &ticket.client_id, text))
 }
 
 /// Edits that put the client's id back.

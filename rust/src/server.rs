@@ -1,11 +1,13 @@
 //! What the gate knows of a server beside its entries.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use crate::document::ServerPart;
+use crate::guard::Secrets;
 
 /// A server, as the gate needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about a server")]
 pub struct Server {
     /// The operator's name for it.
@@ -28,10 +30,19 @@ pub struct Server {
     pub completions: bool,
     /// Whether its results may hold URIs that clients see in another form.
     pub renames_uris: bool,
+    /// What happens to secrets in what it sends.
+    pub secrets: Secrets,
+    /// Replies of it that could not be passed on, over all snapshots.
+    pub faults: Arc<AtomicU64>,
 }
 
 /// Keep of a server what the gate needs.
-pub(crate) fn read_server(index: u32, part: &ServerPart<'_>, renames_uris: bool) -> Arc<Server> {
+pub(crate) fn read_server(
+    index: u32,
+    part: &ServerPart<'_>,
+    renames_uris: bool,
+    previous: Option<&Arc<Server>>,
+) -> Arc<Server> {
     let text = |text: &str| Box::<str>::from(text);
     Arc::new(Server {
         name: Arc::from(&*part.name),
@@ -44,5 +55,7 @@ pub(crate) fn read_server(index: u32, part: &ServerPart<'_>, renames_uris: bool)
         deadline_ns: part.deadline_ns(),
         completions: part.completions,
         renames_uris,
+        secrets: part.firewall.secrets,
+        faults: previous.map(|server| Arc::clone(&server.faults)).unwrap_or_default(),
     })
 }

@@ -7,17 +7,18 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::assemble::assemble;
 use crate::catalog::write_catalog;
-use crate::document::{Document, GatewayPart, ServerPart};
+use crate::document::{Document, GatewayPart};
 pub use crate::document::{Problem, SnapshotError};
+use crate::entries::Part;
 pub use crate::entries::{Entry, Kind};
-use crate::entries::{Part, Setting, compile, locate};
-use crate::handshake::{Handshake, join_instructions};
+use crate::handshake::Handshake;
+use crate::marks::Mark;
 use crate::names::prefix_uri;
 use crate::pages::Pages;
 pub use crate::params::{HeaderParam, ParamKind};
 pub use crate::server::Server;
-use crate::server::read_server;
 use crate::uris::Uris;
 
 /// A session's life before the first document says otherwise.
@@ -27,7 +28,7 @@ const FIRST_DEPTH: usize = 64;
 
 /// One list of entries: by exposed name, in order, and as bytes.
 #[derive(Debug)]
-struct List {
+pub(crate) struct List {
     entries: Vec<Arc<Entry>>,
     index: HashMap<Box<str>, usize>,
     pages: Pages,
@@ -44,15 +45,15 @@ pub struct Snapshot {
     pub session_ns: u64,
     /// How deep messages may nest.
     pub depth: usize,
-    /// Entries that were left out, and why.
-    pub problems: Vec<Problem>,
-    tools: List,
-    prompts: List,
-    resources: List,
-    templates: List,
-    uris: Uris,
-    handshake: Handshake,
-    parts: Vec<Arc<Part>>,
+    /// What was found on entries.
+    pub marks: Vec<Mark>,
+    pub(crate) tools: List,
+    pub(crate) prompts: List,
+    pub(crate) resources: List,
+    pub(crate) templates: List,
+    pub(crate) uris: Uris,
+    pub(crate) handshake: Handshake,
+    pub(crate) parts: Vec<Arc<Part>>,
 }
 
 const _: () = {
@@ -61,7 +62,7 @@ const _: () = {
 };
 
 impl List {
-    fn build(kind: Kind, entries: Vec<Arc<Entry>>, page_entries: usize) -> Self {
+    pub(crate) fn build(kind: Kind, entries: Vec<Arc<Entry>>, page_entries: usize) -> Self {
         let definitions: Vec<&str> = entries.iter().map(|entry| &*entry.definition).collect();
         let pages = Pages::build(kind.list_key(), &definitions, page_entries);
         let index = entries
@@ -77,99 +78,6 @@ impl List {
     }
 }
 
-/// A document without faults, and what the previous snapshot has compiled of it.
-struct Builder<'a> {
-    document: &'a Document<'a>,
-    servers: &'a [ServerPart<'a>],
-    parts: Vec<Arc<Part>>,
-    problems: Vec<Problem>,
-}
-
-impl Builder<'_> {
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.servers.iter().map(|server| &*server.name)
-    }
-
-    fn name(&self, index: u32) -> &str {
-        self.servers.get(index as usize).map_or("", |server| &server.name)
-    }
-
-    /// Join the servers' tools or prompts; a name that is taken refuses the later entry.
-    fn join(&mut self, kind: Kind) -> Vec<Arc<Entry>> {
-        let mut taken: HashMap<&str, &Entry> = HashMap::new();
-        let mut entries = Vec::new();
-        let mut problems = Vec::new();
-        for item in self.parts.iter().flat_map(|part| part.items(kind)) {
-            let entry = &item.entry;
-            if let Some(first) = taken.get(&*entry.exposed) {
-                let path =
-                    locate(kind, (entry.server, self.name(entry.server)), item.place, &entry.own);
-                let holder = self.name(first.server);
-                problems.push(Problem::new(
-                    path,
-                    format!("{} is taken by {holder}/{}", entry.exposed, first.own),
-                ));
-                continue;
-            }
-            taken.insert(&entry.exposed, entry);
-            entries.push(Arc::clone(entry));
-        }
-        self.problems.extend(problems);
-        entries
-    }
-
-    fn handshake(&self) -> Handshake {
-        let said = self.names().zip(self.servers.iter().map(|server| &*server.instructions));
-        let gateway = &self.document.gateway;
-        let completions = self.servers.iter().any(|server| server.completions);
-        Handshake::build(gateway, &join_instructions(&gateway.instructions, said), completions)
-    }
-
-    fn finish(mut self) -> Snapshot {
-        let size = self.document.page_entries;
-        let names: Vec<&str> = self.servers.iter().map(|server| &*server.name).collect();
-        let exposed = Uris::build(&names, &self.parts, &self.document.owners);
-        let tools = self.join(Kind::Tool);
-        let prompts = self.join(Kind::Prompt);
-        let servers = self.servers.iter().zip(0..).zip(&exposed.renames);
-        Snapshot {
-            generation: self.document.generation,
-            servers: servers
-                .map(|((server, index), renames)| read_server(index, server, *renames))
-                .collect(),
-            session_ns: self.document.session_ns(),
-            depth: self.document.depth,
-            tools: List::build(Kind::Tool, tools, size),
-            prompts: List::build(Kind::Prompt, prompts, size),
-            resources: List::build(Kind::Resource, exposed.resources, size),
-            templates: List::build(Kind::Template, exposed.templates, size),
-            uris: exposed.uris,
-            handshake: self.handshake(),
-            problems: self.problems,
-            parts: self.parts,
-        }
-    }
-}
-
-/// Compile each server's piece of the document, or take it from the previous snapshot.
-fn compile_all(
-    document: &Document<'_>,
-    servers: &[ServerPart<'_>],
-    previous: Option<&Snapshot>,
-) -> Vec<Arc<Part>> {
-    let mut parts = Vec::with_capacity(servers.len());
-    for (index, (server, raw)) in (0..).zip(servers.iter().zip(&document.servers)) {
-        let setting = Setting { index, prefixed: document.prefixed(), depth: document.depth };
-        let digest = setting.digest(raw);
-        let kept = previous.and_then(|previous| previous.parts.get(index as usize));
-        parts.push(match kept.filter(|part| part.digest == digest) {
-            Some(part) => Arc::clone(part),
-            None => Arc::new(compile(server, setting, digest)),
-        });
-    }
-    parts
-}
-
 impl Snapshot {
     /// Compile a document; pieces that `previous` holds unchanged are taken from it.
     ///
@@ -182,9 +90,7 @@ impl Snapshot {
         if !problems.is_empty() {
             return Err(SnapshotError { problems });
         }
-        let parts = compile_all(&document, &servers, previous);
-        let problems = parts.iter().flat_map(|part| part.problems.iter().cloned()).collect();
-        Ok(Builder { document: &document, servers: &servers, parts, problems }.finish())
+        Ok(assemble(&document, &servers, previous))
     }
 
     /// Give the snapshot before the first document: no servers, no entries.
@@ -201,8 +107,7 @@ impl Snapshot {
             owners: Vec::new(),
             servers: Vec::new(),
         };
-        Builder { document: &document, servers: &[], parts: Vec::new(), problems: Vec::new() }
-            .finish()
+        assemble(&document, &[], None)
     }
 
     const fn list(&self, kind: Kind) -> &List {
@@ -286,6 +191,21 @@ impl Snapshot {
             | u8::from(resources) << 2
     }
 
+    /// Entries that clients do not see, each as where it is and why.
+    pub fn list_quarantined(&self) -> Vec<String> {
+        let mut lines: Vec<(&str, String)> = Vec::new();
+        for mark in self.marks.iter().filter(|mark| mark.quarantined) {
+            match lines.last_mut().filter(|(path, _)| *path == mark.path) {
+                Some((_, line)) => {
+                    line.push_str("; ");
+                    line.push_str(&mark.text);
+                }
+                None => lines.push((&mark.path, mark.to_string())),
+            }
+        }
+        lines.into_iter().map(|(_, line)| line).collect()
+    }
+
     /// List all entries for an operator, as JSON.
     pub fn catalog_json(&self) -> String {
         let entries = Kind::ALL.into_iter().flat_map(|kind| &self.list(kind).entries);
@@ -316,7 +236,9 @@ pub(crate) mod tests {
     fn document(prefix: &str, owners: &Value, servers: &[(&str, Value)]) -> Vec<u8> {
         let servers: Vec<Value> = servers.iter().map(|(name, lists)| {
             let mut server = json!({"name":name,"transport":"http","era":"modern","revision":"2026-07-28","environment":null,
-                "labels":{},"deadline_ms":1000,"completions":false,"instructions":"","tools":[],"prompts":[],
+                "labels":{},"deadline_ms":1000,"completions":false,"instructions":"",
+                "firewall":{"arguments":"strict","results":"observe","secrets":"off"},
+                "exceptions":[],"held":[],"cleared":[],"tools":[],"prompts":[],
                 "resources":[],"templates":[]});
             for (key, value) in lists.as_object().unwrap() {
                 server[key] = value.clone();
@@ -338,7 +260,7 @@ pub(crate) mod tests {
     #[test]
     fn the_golden_document() {
         let snapshot = golden();
-        assert_eq!((snapshot.generation, snapshot.depth, snapshot.problems.len()), (7, 64, 0));
+        assert_eq!((snapshot.generation, snapshot.depth, snapshot.marks.len()), (7, 64, 0));
         let convert = snapshot.tool("time__convert").unwrap();
         assert_eq!((convert.kind, convert.server, &*convert.own), (Kind::Tool, 0, "convert"));
         assert_eq!(&*convert.header_params[0].lower, "zone");
@@ -417,7 +339,7 @@ b"}, {"name":"a"}, {"name":"a","x":1},
         let lists =
             json!({"tools":tools,"templates":[{"uriTemplate":"a{b"}],"resources":[{"name":"x"}]});
         let snapshot = build("always", &json!([]), &[("s", lists)]);
-        let problems: Vec<String> = snapshot.problems.iter().map(ToString::to_string).collect();
+        let problems = snapshot.list_quarantined();
         assert_eq!(
             snapshot.pages(Kind::Tool).page(0, false).unwrap().head,
             r#"{"tools":[{"name":"s__a"}]"#

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
+use crate::guard::{Guard, Secrets};
 use crate::revision::{Method, Revision};
 use crate::snapshot::{Server, Snapshot};
 use crate::verdict::Reason;
@@ -26,6 +27,10 @@ pub struct Ticket {
     pub method: Method,
     /// The server that was asked.
     pub server: Arc<Server>,
+    /// What a tool's result is held to.
+    pub guard: Option<Arc<Guard>>,
+    /// What happens to secrets in what comes back.
+    pub secrets: Secrets,
     /// The snapshot that judged it.
     pub snapshot: Arc<Snapshot>,
     /// When the verdict fell.
@@ -45,6 +50,25 @@ pub struct Tally {
     messages: AtomicU64,
     progress: AtomicU64,
     reply_bytes: AtomicU64,
+    redacted: AtomicU64,
+    misfit: AtomicBool,
+}
+
+/// What a tally came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Messages from the server, the reply included.
+    pub messages: u64,
+    /// Progress notifications among them.
+    pub progress: u64,
+    /// Size of the replies as sent to the client.
+    pub reply_bytes: u64,
+    /// Secrets that were found in them.
+    pub redacted: u64,
+    /// Whether the reply says that something went wrong.
+    pub is_error: bool,
+    /// Whether the result is not what the tool's output schema says.
+    pub misfit: bool,
 }
 
 impl Tally {
@@ -65,6 +89,16 @@ impl Tally {
         self.is_error.store(true, Ordering::Relaxed);
     }
 
+    /// Count secrets that were found.
+    pub fn count_secrets(&self, found: usize) {
+        self.redacted.fetch_add(u64::try_from(found).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Remember that the result is not what its schema says.
+    pub fn mark_misfit(&self) {
+        self.misfit.store(true, Ordering::Relaxed);
+    }
+
     /// Remember why the exchange failed.
     pub fn fail(&self, reason: Reason) {
         let place = Reason::ALL.iter().position(|other| *other == reason).unwrap_or(0);
@@ -82,13 +116,15 @@ impl Tally {
         !self.closed.swap(true, Ordering::AcqRel)
     }
 
-    /// Messages, progress notifications, bytes, and whether the reply is an error.
-    pub fn totals(&self) -> (u64, u64, u64, bool) {
-        (
-            self.messages.load(Ordering::Relaxed),
-            self.progress.load(Ordering::Relaxed),
-            self.reply_bytes.load(Ordering::Relaxed),
-            self.is_error.load(Ordering::Relaxed),
-        )
+    /// All counts.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            messages: self.messages.load(Ordering::Relaxed),
+            progress: self.progress.load(Ordering::Relaxed),
+            reply_bytes: self.reply_bytes.load(Ordering::Relaxed),
+            redacted: self.redacted.load(Ordering::Relaxed),
+            is_error: self.is_error.load(Ordering::Relaxed),
+            misfit: self.misfit.load(Ordering::Relaxed),
+        }
     }
 }

@@ -294,7 +294,7 @@ mod tests {
             }).collect();
             let owned: Vec<Value> = owners.iter().map(|(uri, owner)| json!([uri, owner])).collect();
             let snapshot = build("always", &owned.into(), &pieces);
-            prop_assert!(snapshot.problems.is_empty());
+            prop_assert!(snapshot.list_quarantined().is_empty());
             for (index, (name, (uris, _))) in (0..).zip(&servers) {
                 for own in uris {
                     let seen = snapshot.expose_uri(index, own).unwrap_or_else(|| own.clone());

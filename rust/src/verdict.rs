@@ -70,6 +70,8 @@ pub enum Step {
     Method,
     /// A visible entry.
     Entry,
+    /// Arguments as the tool's schema says.
+    Schema,
     /// The call on the link.
     Call,
     /// The server's reply.
@@ -85,6 +87,7 @@ impl Step {
             Self::Read => "read",
             Self::Method => "method",
             Self::Entry => "entry",
+            Self::Schema => "schema",
             Self::Call => "call",
             Self::Review => "review",
         }
@@ -169,6 +172,7 @@ reasons! {
     UnknownTool = "unknown_tool" -32602 400 true Client Entry false "Unknown tool.";
     UnknownPrompt = "unknown_prompt" -32602 400 true Client Entry false "Unknown prompt.";
     UnknownResource = "unknown_resource" -32602 400 true Client Entry false "Resource not found.";
+    Arguments = "arguments" -32602 200 true Client Schema false "The arguments are not what the tool's schema says.";
     Cursor = "cursor" -32602 400 true Client Method false "The cursor is unknown or out of date; list again without a cursor.";
     HeaderMismatch = "header_mismatch" -32020 400 false Client Method false "A mirrored MCP header is missing, doubled or differs from the body.";
     RevisionUnsupported = "revision_unsupported" -32022 400 false Client Method false "Unsupported protocol version.";
@@ -184,6 +188,8 @@ reasons! {
     PathUnknown = "path_unknown" -32600 404 false Client Frame false "Nothing is served at this path.";
     Unavailable = "unavailable" -31005 200 true Upstream Call true "The server is not reachable now; the call was not run.";
     Unreadable = "unreadable" -31005 200 true Upstream Review false "The server's answer could not be read.";
+    ResultSchema = "result_schema" -31005 200 true Upstream Review false "The server's result is not what the tool's output schema says.";
+    Secret = "secret" -31001 200 true Upstream Review false "The server's answer holds a secret and was not passed on.";
     Lost = "lost" -31005 200 true Upstream Call false "The link to the server broke before its answer; the call may have run.";
     Deadline = "deadline" -31006 200 true Upstream Call false "The server did not answer in time; the call may have run.";
     ReplyTooLarge = "reply_too_large" -31010 200 true Upstream Review false "The server's answer is larger than the gateway accepts.";

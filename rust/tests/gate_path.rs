@@ -51,7 +51,7 @@ fn a_modern_server_gets_our_stamp_and_a_legacy_one_none() {
     let gate = gate();
     let verdict = ask(
         &gate,
-        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"time__convert","arguments":{"zone":"UTC"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"time__convert","arguments":{"time":"9:00","zone":"UTC"}}}"#,
     );
     let sent = json(&verdict.body);
     assert_eq!(sent["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"], "2026-07-28");
@@ -282,7 +282,7 @@ fn mirrored_headers_are_made_anew_for_a_modern_http_server() {
     gate.swap(document.as_bytes()).unwrap();
     let verdict = ask(
         &gate,
-        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"time__convert","arguments":{"zone":"Zürich"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"time__convert","arguments":{"time":"9:00","zone":"Zürich"}}}"#,
     );
     assert_eq!(
         text(&verdict.head),
@@ -294,7 +294,7 @@ fn mirrored_headers_are_made_anew_for_a_modern_http_server() {
 fn a_modern_request_is_held_to_its_headers_in_order() {
     let gate = gate();
     let raw = format!(
-        r#"{{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{{"name":"time__convert","arguments":{{"zone":"UTC"}},{META}}}}}"#
+        r#"{{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{{"name":"time__convert","arguments":{{"time":"9:00","zone":"UTC"}},{META}}}}}"#
     );
     let good =
         || Head { params: Some("zone: UTC".into()), ..head("tools/call", Some("time__convert")) };

@@ -111,10 +111,21 @@ impl Call {
     }
 }
 
+/// A gate that judges no arguments.
+fn lenient() -> _core::gate::Gate {
+    let gate = gate();
+    let document =
+        ["strict", "schema"].into_iter().fold(common::text(common::GOLDEN), |text, mode| {
+            text.replace(&format!(r#""arguments":"{mode}""#), r#""arguments":"off""#)
+        });
+    gate.swap(document.as_bytes()).unwrap();
+    gate
+}
+
 proptest! {
     #[test]
     fn only_what_must_change_changes(call in call()) {
-        let gate = gate();
+        let gate = lenient();
         let raw = call.text();
         let verdict = gate.inspect(raw.as_bytes(), &legacy(&gate), Some(&Head::default()), 5);
         if serde_json::to_string(&call.id).unwrap().len() > 256 {

@@ -41,7 +41,11 @@ class Scene:
 async def scene(free_port: Callable[[], int]) -> AsyncIterator[Scene]:
     async with RecordingServer(modern=False) as old, RecordingServer(modern=True) as new:
         port = free_port()
-        servers = [http_server("old", old.url), http_server("new", new.url)]
+        off = {"arguments": "off"}  # the arguments here are odd on purpose
+        servers = [
+            http_server("old", old.url, firewall=off),
+            http_server("new", new.url, firewall=off),
+        ]
         async with running(port, servers) as gateway:
             await wait_for_entries(gateway, 2 * len(TOOLS))
             yield Scene(gateway, Client(port), old, new)

@@ -14,10 +14,12 @@ const transport = new StreamableHTTPClientTransport(new URL(url));
 await client.connect(transport);
 const { tools } = await client.listTools();
 const answers = [];
+const refused = [];
 for (const [name, args] of JSON.parse(calls)) {
   const result = await client.callTool({ name, arguments: args });
   answers.push(result.content[0].text);
+  refused.push(result.isError === true);
 }
 const revision = client.getNegotiatedProtocolVersion?.() ?? transport.protocolVersion;
-console.log(JSON.stringify({ revision, tools: tools.map((tool) => tool.name), answers }));
+console.log(JSON.stringify({ revision, tools: tools.map((tool) => tool.name), answers, refused }));
 await client.close();

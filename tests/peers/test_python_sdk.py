@@ -7,7 +7,7 @@ from mcp.client.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import TextContent
 
-from tests.support.calls import CALLS, missing_tools
+from tests.support.calls import CALLS, WRONG, missing_tools
 
 pytestmark = [pytest.mark.requirement("R-PEERS"), pytest.mark.timeout(120)]
 
@@ -27,6 +27,19 @@ async def test_lists_and_calls_every_server(gateway: str, mode: Mode) -> None:
             assert isinstance(content, TextContent)
             assert call.answer in content.text
             assert not result.is_error
+
+
+@pytest.mark.requirement("R-TEACH")
+@pytest.mark.parametrize("mode", MODES)
+async def test_shows_the_model_what_was_wrong(gateway: str, mode: Mode) -> None:
+    async with Client(gateway, mode=mode) as client:
+        await client.list_tools()
+        for call in WRONG:
+            result = await client.call_tool(call.tool, dict(call.arguments))
+            (content,) = result.content
+            assert isinstance(content, TextContent)
+            assert result.is_error
+            assert call.answer in content.text
 
 
 @pytest.mark.parametrize("mode", MODES)

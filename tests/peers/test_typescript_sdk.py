@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.calls import CALLS, missing_tools
+from tests.support.calls import CALLS, WRONG, missing_tools
 
 pytestmark = [pytest.mark.requirement("R-PEERS"), pytest.mark.timeout(120)]
 
@@ -15,7 +15,8 @@ MODES = {"legacy": "2025-11-25", "auto": "2026-07-28", "2026-07-28": "2026-07-28
 
 @pytest.mark.parametrize("mode", MODES)
 def test_lists_and_calls_every_server(gateway: str, node: Path, npm_parts: Path, mode: str) -> None:
-    calls = json.dumps([[call.tool, call.arguments] for call in CALLS])
+    asked = (*CALLS, *WRONG)
+    calls = json.dumps([[call.tool, call.arguments] for call in asked])
     done = subprocess.run(
         [node, Path(__file__).with_name("client.mjs"), npm_parts, gateway, mode, calls],
         capture_output=True,
@@ -27,6 +28,7 @@ def test_lists_and_calls_every_server(gateway: str, node: Path, npm_parts: Path,
     seen = json.loads(done.stdout)
     assert seen["revision"] == MODES[mode]
     assert not missing_tools(seen["tools"])
-    assert len(seen["answers"]) == len(CALLS)
-    for call, answer in zip(CALLS, seen["answers"], strict=True):
+    assert len(seen["answers"]) == len(asked)
+    for call, answer, refused in zip(asked, seen["answers"], seen["refused"], strict=True):
         assert call.answer in answer
+        assert refused == (call in WRONG)

@@ -22,6 +22,12 @@ CALLS: Final = (
     KnownCall("git__git_status", {"repo_path": str(ROOT)}, "Repository status"),
 )
 
+# Calls that a model got wrong: a name, and a value for a tool with an output schema.
+WRONG: Final = (
+    KnownCall("everything__echo", {"mesage": "x"}, "did you mean message?"),
+    KnownCall("everything-http__get-structured-content", {"location": "Atlantis"}, "/location"),
+)
+
 # How many tools each server of the quickstart has at least.
 TOOLS: Final = {"everything-http": 10, "everything": 10, "time": 2, "git": 12}
 

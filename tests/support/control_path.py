@@ -10,7 +10,7 @@ import msgspec
 
 from mcpgate.clock import SystemClock
 from mcpgate.config.model import Config, Server
-from mcpgate.gate import Gate
+from mcpgate.gate import Gate, fingerprint
 from mcpgate.links.guard import Guard
 from mcpgate.links.open import open_link
 from mcpgate.links.pool import Pool
@@ -24,6 +24,7 @@ from mcpgate.registry.keeper import Means
 from mcpgate.registry.keepers import Keepers
 from mcpgate.registry.last_good import LastGood
 from mcpgate.registry.owners import Owners
+from mcpgate.registry.pins import Pins
 from mcpgate.registry.store import Store, open_store
 from mcpgate.registry.waiter import SystemWaiter
 
@@ -87,7 +88,11 @@ class ControlPath:
             )
         )
         sources = Sources(
-            catalog=self.catalog, owners=Owners(store), keepers=self.keepers, version="0"
+            catalog=self.catalog,
+            owners=Owners(store),
+            pins=Pins(store, fingerprint, clock.wall),
+            keepers=self.keepers,
+            version="0",
         )
         self.publisher = Publisher(self.gate, sources, LastGood(str(state_dir)), waiter)
         self.bits: list[int] = []

@@ -8,7 +8,7 @@ import msgspec
 
 from mcpgate.config.model import Server
 from mcpgate.errors import LinkFault, RemoteError
-from mcpgate.model import Call, Era, Forward, Link, Peer
+from mcpgate.model import Call, Era, Forward, Link, Mark, Peer
 
 SECOND = 1_000_000_000
 METHODS = {
@@ -200,6 +200,7 @@ class FakeSwapper:
     def __init__(self) -> None:
         self.documents: list[bytes] = []
         self.outcomes: list[FakeSwap | Exception] = []
+        self.found: list[Mark] = []
 
     def swap(self, document: bytes) -> FakeSwap:
         outcome = self.outcomes.pop(0) if self.outcomes else FakeSwap()
@@ -207,3 +208,29 @@ class FakeSwapper:
             raise outcome
         self.documents.append(document)
         return outcome
+
+    def marks(self) -> bytes:
+        """Say what the document holds against entries, and what a test put in."""
+        return msgspec.json.encode([*_read_held(self.documents), *self.found])
+
+
+@final
+class _Held(msgspec.Struct):
+    name: str
+    held: list[dict[str, object]]
+
+
+@final
+class _Document(msgspec.Struct):
+    servers: list[_Held]
+
+
+def _read_held(documents: list[bytes]) -> list[Mark]:
+    last = msgspec.json.decode(documents[-1], type=_Document)
+    return [
+        msgspec.convert(
+            {**held, "server": server.name, "quarantined": held["quarantine"]}, type=Mark
+        )
+        for server in last.servers
+        for held in server.held
+    ]

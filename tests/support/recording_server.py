@@ -56,6 +56,8 @@ class RecordingServer:
 
     modern: bool
     tools: list[bytes] = field(default_factory=lambda: [TOOL % name.encode() for name in TOOLS])
+    results: dict[str, bytes] = field(default_factory=dict)
+    """What a tool answers instead of the usual result."""
     requests: list[Recorded] = field(default_factory=list)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
     released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -150,7 +152,9 @@ class RecordingServer:
             "fault": _fault,
             "stream_dies": self._stream_dies,
         }
-        if request.tool in behave:
+        if request.tool in self.results:
+            write(writer, 200, reply(request, self.results[request.tool]))
+        elif request.tool in behave:
             await behave[request.tool](request, writer)
         else:
             write(writer, 200, reply(request, self.result()))

@@ -15,7 +15,9 @@ from mcpgate.registry.catalog import Catalog, ServerEntries
 from mcpgate.registry.document import Document
 from mcpgate.registry.last_good import FILE_NAME, LastGood
 from mcpgate.registry.owners import Owners
+from mcpgate.registry.pins import Pins
 from mcpgate.registry.store import Store, open_store
+from tests.support.definitions import digest
 from tests.support.links import FakeSwap, FakeSwapper, ManualWaiter, make_peer, settle
 
 A = Server(name="a", transport="stdio", command=("x",))
@@ -47,8 +49,13 @@ class Bench:
     def __init__(self, store: Store, folder: Path) -> None:
         self.gate, self.catalog, self.keeping = FakeSwapper(), Catalog(), Keeping()
         self.waiter = ManualWaiter()
+        self.pins = Pins(store, digest, self.waiter.clock.wall)
         sources = Sources(
-            catalog=self.catalog, owners=Owners(store), keepers=self.keeping, version="0.1.0"
+            catalog=self.catalog,
+            owners=Owners(store),
+            pins=self.pins,
+            keepers=self.keeping,
+            version="0.1.0",
         )
         self.publisher = Publisher(self.gate, sources, LastGood(str(folder)), self.waiter)
         self.bits: list[int] = []

@@ -27,6 +27,7 @@ FUNCTION_LINES = 50
 ARGUMENTS = 6
 NESTING = 3
 SUPPRESSIONS = 20
+TESTS_MAY_UNWRAP = 'reason = "a test that fails should say so at once"'
 
 Python = ast.FunctionDef | ast.AsyncFunctionDef
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -128,6 +129,8 @@ def suppressions() -> Iterator[tuple[str, bool]]:
     for path in RUST:
         text = path.read_text()
         for match in RUST_QUIET.finditer(text):
+            if TESTS_MAY_UNWRAP in match[0]:  # the rule's own exception, written once per test file
+                continue
             line = text.count("\n", 0, match.start()) + 1
             yield name(path, line, match[0]), "reason" in match[1]
 

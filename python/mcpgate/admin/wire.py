@@ -6,6 +6,9 @@ servers     -                    list of mcpgate.model.ServerStatus
 catalog     -                    list of Entry
 call        name, arguments      the JSON-RPC reply as the exchange delivered it
 reload      -                    Status of the new configuration
+quarantine  -                    list of Quarantined
+approve     server, kind, name,  Approval
+            fingerprint
 """
 
 from typing import Final, final
@@ -29,6 +32,20 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
     do: str = "call"
     name: str
     arguments: msgspec.Raw
+
+
+@final
+class ApproveRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Approve an entry by its own name, or without a name all of a server.
+
+    With `fingerprint`, a definition is approved only if its own begins so.
+    """
+
+    do: str
+    server: str
+    name: str | None = None
+    kind: str | None = None
+    fingerprint: str = ""
 
 
 @final
@@ -59,6 +76,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     config: str = ""
     generation: int = 0
     problems: tuple[str, ...] = ()
+    quarantined: int = 0
+    flagged: int = 0
 
 
 @final
@@ -71,3 +90,39 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     own: str = ""
     title: str | None = None
     description: str | None = None
+
+
+@final
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding on an entry; `quarantined` is false where clients see it all the same.
+
+    `fingerprint` is that of the definition listed now, empty if it cannot be read. `diff` says
+    what differs from the approved definition, ready to be printed.
+    """
+
+    server: str
+    kind: str
+    name: str
+    rule: str
+    quarantined: bool
+    text: str
+    fingerprint: str = ""
+    diff: tuple[str, ...] = ()
+
+
+@final
+class Approved(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry whose definition was approved."""
+
+    server: str
+    kind: str
+    name: str
+    fingerprint: str
+
+
+@final
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """What was approved, and what speaks against these entries all the same."""
+
+    approved: tuple[Approved, ...]
+    remaining: tuple[Quarantined, ...]

@@ -19,6 +19,7 @@ from mcpgate.cli.control import Client
 from mcpgate.cli.list import SETTLE_S, explain_state, render_catalog, wait_for_entries
 from mcpgate.cli.table import find_width
 from mcpgate.model import ServerStatus
+from mcpgate.registry.difference import show
 from mcpgate.telemetry.log import escape
 
 FIRST_S: Final = 20.0
@@ -99,7 +100,7 @@ def introduce(status: Status, catalog: str, look: str) -> str:
     """Write the catalog, the address and what to paste into a client."""
     parts = [catalog]
     if status.problems:
-        parts.append("\n".join(f"note: {escape(problem)}" for problem in status.problems))
+        parts.append("\n".join(f"note: {show(problem)}" for problem in status.problems))
     for url in status.urls:
         form = msgspec.json.encode({"mcpServers": {"mcpgate": {"type": "http", "url": url}}})
         parts.append(

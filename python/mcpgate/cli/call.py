@@ -11,12 +11,11 @@ from click.shell_completion import CompletionItem
 from mcpgate.admin.wire import CallRequest
 from mcpgate.cli.codes import Code, CommandFault
 from mcpgate.cli.control import Client, choose_code
-from mcpgate.cli.options import json_option, open_places, place_options, write_command
+from mcpgate.cli.options import ask_quietly, json_option, open_places, place_options, write_command
 from mcpgate.cli.table import first_line
 from mcpgate.telemetry.log import escape
 
 CALL_TIMEOUT_S: Final = 120.0
-COMPLETE_TIMEOUT_S: Final = 0.5
 
 
 @final
@@ -64,14 +63,9 @@ class CallOptions(TypedDict):
 
 def complete_name(ctx: click.Context, _: click.Parameter, typed: str) -> list[CompletionItem]:
     """List the tools of the running gateway that begin with what was typed."""
-    try:
-        places = open_places(ctx.params.get("config"), ctx.params.get("state") or "")
-        entries = Client(places.state_dir, COMPLETE_TIMEOUT_S).list_entries()
-    except Exception:  # noqa: BLE001 - a shell's line must never be broken by completion
-        return []
     return [
         CompletionItem(entry.name, help=first_line(entry.description))
-        for entry in entries
+        for entry in ask_quietly(ctx, Client.list_entries)
         if entry.kind == "tool" and entry.name.startswith(typed)
     ]
 

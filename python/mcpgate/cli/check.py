@@ -9,6 +9,9 @@ from mcpgate.config.export import write_servers
 from mcpgate.config.load import ConfigSource
 from mcpgate.config.model import Config
 from mcpgate.errors import ConfigError
+from mcpgate.registry.definitions import read_name
+from mcpgate.registry.last_good import LastGood
+from mcpgate.registry.unlisted import find_unlisted
 
 
 @click.command("check")
@@ -39,18 +42,36 @@ def command(
         found = source.check()
     except ConfigError as fault:
         problems = fault.problems
+    notes = _list_notes(source, found)
     if as_json:
-        answer = {
-            "ok": not problems, "file": source.path, "problems": problems, "notes": source.notes,
-        }  # fmt: skip
+        answer = {"ok": not problems, "file": source.path, "problems": problems, "notes": notes}
         click.echo(msgspec.json.encode(answer))
     else:
-        _report(source, found, problems)
+        _report(source, found, (problems, notes))
     ctx.exit(Code.USAGE if problems else Code.OK)
 
 
-def _report(source: ConfigSource, found: Config | None, problems: list[str]) -> None:
-    for note in source.notes:
+def _list_notes(source: ConfigSource, found: Config | None) -> list[str]:
+    """List what is worth knowing: of the file, and of tools that a server did not list last."""
+    notes = list(source.notes)
+    document = LastGood(found.state_dir).load() if found and _names_tools(found) else None
+    if found is not None and document is not None:
+        listed = {
+            part.name: {name for tool in part.tools if (name := read_name("tool", tool))}
+            for part in document.servers
+            if part.tools
+        }
+        notes += find_unlisted(found, listed)
+    return notes
+
+
+def _names_tools(config: Config) -> bool:
+    return any(server.tools for server in config.servers)
+
+
+def _report(source: ConfigSource, found: Config | None, told: tuple[list[str], list[str]]) -> None:
+    problems, notes = told
+    for note in notes:
         click.echo(f"{source.path}: note: {note}", err=True)
     for problem in problems:
         click.echo(problem, err=True)

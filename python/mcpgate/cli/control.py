@@ -6,7 +6,7 @@ from typing import Final, final
 
 import msgspec
 
-from mcpgate.admin.wire import LINE_LIMIT_BYTES, Entry, Reply, Request, Status
+from mcpgate.admin.wire import LINE_LIMIT_BYTES, Entry, Quarantined, Reply, Request, Status
 from mcpgate.cli.codes import Code, CommandFault
 from mcpgate.config.rules import SOCKET_NAME
 from mcpgate.model import ServerStatus
@@ -44,6 +44,10 @@ class Client:
     def list_entries(self) -> list[Entry]:
         """Ask for the catalog."""
         return msgspec.json.decode(self.ask(Request(do="catalog")), type=list[Entry])
+
+    def list_quarantined(self) -> list[Quarantined]:
+        """Ask for what was found on entries."""
+        return msgspec.json.decode(self.ask(Request(do="quarantine")), type=list[Quarantined])
 
     def point_to(self, event: str) -> str:
         """Say how an event is looked at; nothing if there is none."""

@@ -7,13 +7,13 @@ from typing import Final
 import click
 import msgspec
 
-from mcpgate.admin.wire import Entry
+from mcpgate.admin.wire import Entry, Status
 from mcpgate.cli.codes import Code, CommandFault
 from mcpgate.cli.control import Client
-from mcpgate.cli.options import json_option, open_places, place_options
+from mcpgate.cli.options import json_option, open_places, place_options, write_command
 from mcpgate.cli.table import find_width, first_line, render_table
 from mcpgate.model import ServerStatus
-from mcpgate.telemetry.log import escape
+from mcpgate.registry.difference import show
 
 POLL_S: Final = 0.2
 SETTLE_S: Final = 3.0
@@ -40,14 +40,17 @@ def command(ctx: click.Context, config: str | None, state: str, as_json: bool, w
     client = Client(open_places(config, state).state_dir)
     servers = wait_for_servers(client, wait) if wait else client.list_servers()
     entries = wait_for_entries(client, servers, min(wait, SETTLE_S))
-    problems = client.read_status().problems
+    status = client.read_status()
     if as_json:
-        answer = {"servers": servers, "entries": entries, "problems": problems}
+        answer = {"servers": servers, "entries": entries, "problems": status.problems}
         click.echo(msgspec.json.encode(answer))
     else:
         click.echo(render_catalog(servers, entries, find_width()))
-        for problem in problems:
-            click.echo(f"note: {escape(problem)}", err=True)
+        for problem in status.problems:
+            click.echo(f"note: {show(problem)}", err=True)
+        if status.quarantined or status.flagged:
+            look = write_command("quarantine", config, state)
+            click.echo(f"note: {count_held(status)}; see `{look}`", err=True)
     missing = [server.name for server in servers if server.state in ("starting", "down")]
     if wait and missing:
         text = f"not up: {', '.join(missing)}; its detail says why"
@@ -81,10 +84,18 @@ def wait_for_entries(client: Client, servers: Sequence[ServerStatus], wait_s: fl
     wanted = sum(map(count_entries, servers))
     deadline = time.perf_counter() + wait_s
     while True:
-        entries = client.list_entries()
-        if len(entries) >= wanted or time.perf_counter() >= deadline:
+        entries, held = client.list_entries(), client.read_status().quarantined
+        if len(entries) + held >= wanted or time.perf_counter() >= deadline:
             return entries
         time.sleep(POLL_S)
+
+
+def count_held(status: Status) -> str:
+    """Say how many entries are held back, and how many are only noted."""
+    held, flagged = status.quarantined, status.flagged
+    parts = [f"{held} {'entry is' if held == 1 else 'entries are'} quarantined"] if held else []
+    parts += [f"{flagged} flagged"] if flagged else []
+    return " and ".join(parts)
 
 
 def count_entries(server: ServerStatus) -> int:

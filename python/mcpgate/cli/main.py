@@ -15,6 +15,8 @@ COMMANDS: Final[dict[str, str]] = {
     "check": "Say everything that is wrong with a configuration.",
     "list": "Show the servers and what they offer, as clients see it.",
     "call": "Call a tool through the running gateway.",
+    "quarantine": "Show the entries that are held back from clients, and why.",
+    "approve": "Approve entries that are quarantined, as they are now.",
     "explain": "Show what happened in an event.",
     "version": "Say which mcpgate this is.",
     "completion": "Print what a shell needs to complete commands.",

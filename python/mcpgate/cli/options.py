@@ -6,15 +6,18 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 
 from mcpgate.cli.codes import Code, CommandFault
+from mcpgate.cli.control import Client
 from mcpgate.config.load import DEFAULT_FILE, ConfigSource, Places, find_places
 
+Found = TypeVar("Found")
 Command = TypeVar("Command", bound=Callable[..., object])
 
+COMPLETE_TIMEOUT_S: Final = 0.5
 _FILE = click.Path(dir_okay=False)
 _FOLDER = click.Path(file_okay=False)
 
@@ -68,6 +71,15 @@ def open_places(config: str | None, state: str) -> Places:
     """Find out where the gateway meant keeps its control socket and its events."""
     here = DEFAULT_FILE if Path(DEFAULT_FILE).exists() else ""
     return find_places(config or here, state)
+
+
+def ask_quietly(ctx: click.Context, ask: Callable[[Client], list[Found]]) -> list[Found]:
+    """Ask the running gateway while a shell completes a line; nothing if it does not answer."""
+    try:
+        places = open_places(ctx.params.get("config"), ctx.params.get("state") or "")
+        return ask(Client(places.state_dir, COMPLETE_TIMEOUT_S))
+    except Exception:  # noqa: BLE001 - a shell's line must never be broken by completion
+        return []
 
 
 def write_command(name: str, config: str | None = None, state: str = "") -> str:

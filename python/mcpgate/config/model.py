@@ -12,6 +12,11 @@ Prefix = Literal["always", "never"]
 Revision = Literal["auto", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "json", "text"]
+Arguments = Literal["strict", "schema", "off"]
+Results = Literal["observe", "enforce", "off"]
+Secrets = Literal["off", "redact", "refuse"]
+PinMode = Literal["enforce", "warn", "off"]
+NewEntries = Literal["approve", "hold"]
 
 DEFAULT_STATE_DIR = "~/.local/state/mcpgate"
 
@@ -60,6 +65,57 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 @final
+class Firewall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stops hostile messages; a setting left out is taken from the level above."""
+
+    arguments: Annotated[
+        Arguments | None,
+        Meta(
+            description="strict (default) refuses names that a tool's schema does not know; "
+            "schema holds calls to the schema alone; off checks nothing."
+        ),
+    ] = None
+    results: Annotated[
+        Results | None,
+        Meta(
+            description="Results that break a tool's outputSchema are noted (observe, default), "
+            "refused (enforce) or not looked at (off)."
+        ),
+    ] = None
+    secrets: Annotated[
+        Secrets | None,
+        Meta(
+            description="Keys and tokens in results pass (off, default), are redacted (redact), "
+            "or refuse the result (refuse)."
+        ),
+    ] = None
+    pins: Annotated[
+        PinMode | None,
+        Meta(
+            description="An entry whose definition changed after approval is quarantined "
+            "(enforce, default) or flagged (warn); off compares nothing."
+        ),
+    ] = None
+    new: Annotated[
+        NewEntries | None,
+        Meta(
+            description="Entries that appear after a server's first listing are approved as they "
+            "come (approve, default) or wait for the operator (hold)."
+        ),
+    ] = None
+
+
+@final
+class Tool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings for one tool of a server."""
+
+    name: Annotated[Text, Meta(description="The server's own name of the tool.")]
+    firewall: Annotated[
+        Firewall, Meta(description="Checks of this tool, where they differ from its server's.")
+    ] = Firewall()
+
+
+@final
 class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One MCP server that the gateway calls."""
 
@@ -97,6 +153,12 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         float, Meta(ge=1, le=86_400, description="Seconds between looks at the server's lists.")
     ] = 300
     enabled: Annotated[bool, Meta(description="false leaves the server out.")] = True
+    firewall: Annotated[
+        Firewall, Meta(description="Checks of this server, where they differ from the gateway's.")
+    ] = Firewall()
+    tools: Annotated[
+        tuple[Tool, ...], Meta(description="Tools of this server with settings of their own.")
+    ] = ()
 
     def __repr__(self) -> str:
         """Show which server this is; never a header or a variable."""
@@ -175,6 +237,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str, Meta(description="Text that clients are given about this gateway.")
     ] = ""
     limits: Annotated[Limits, Meta(description="Sizes and times.")] = Limits()
+    firewall: Annotated[
+        Firewall, Meta(description="Checks of messages and definitions, for all servers.")
+    ] = Firewall()
     audit: Annotated[Audit, Meta(description="Event files.")] = Audit()
     workers: Annotated[int, Meta(ge=1, description="Worker processes; 1 for now.")] = 1
     log: Annotated[Log, Meta(description="Log on stderr.")] = Log()

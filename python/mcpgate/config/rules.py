@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from mcpgate.config.document import Problem
-from mcpgate.config.model import Config, Listener, Server, split_address
+from mcpgate.config.model import Config, Firewall, Listener, Server, split_address
 from mcpgate.config.references import is_hidden, looks_secret
 
 SOCKET_PATH_BYTES: Final = 107
@@ -36,6 +36,8 @@ def check_rules(made: msgspec.Struct) -> Iterator[Problem]:
         yield from check_secrets(made)
     elif isinstance(made, Listener):
         yield from check_listener(made)
+    elif isinstance(made, Firewall):
+        yield from check_firewall(made)
     elif isinstance(made, Config):
         yield from check_config(made)
 
@@ -79,6 +81,14 @@ def check_server(server: Server) -> Iterator[Problem]:
         if not server.command:
             yield Problem(("transport",), 'stdio needs command, such as ["npx", "-y", "package"]')
         yield from _check_variables(server.env)
+    for index, name in _list_repeated(tool.name for tool in server.tools):
+        yield Problem(("tools", index, "name"), f'"{name}" has settings above; keep one of them')
+
+
+def check_firewall(firewall: Firewall) -> Iterator[Problem]:
+    """List what is wrong with the checks of one level by themselves."""
+    if firewall.pins == "off" and firewall.new == "hold":
+        yield Problem(("new",), "hold needs pins: enforce or warn; with pins: off nothing is held")
 
 
 def check_secrets(server: Server) -> Iterator[Problem]:

@@ -129,6 +129,8 @@ class HttpFront:
                 self._refuse(protocol, "session_unknown")
                 return
             caller, head = found, self._no_head if session is None else None
+            if "mcp-method" in headers or "mcp-name" in headers:
+                head = read_head(headers)
         sink = HttpSink(protocol, self._replies, parts.live)
         try:
             listen = await parts.exchange.run(raw, caller, head, sink)

@@ -4,17 +4,20 @@ Definitions go in as the bytes their server sent. The same text, kept on disk, b
 catalog back before any server is up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, final
 
 import msgspec
 
-from mcpgate.config.model import Config, Server
+from mcpgate.config.firewall import Checks, ServerChecks, decide
+from mcpgate.config.model import Arguments, Config, Results, Secrets, Server
 from mcpgate.model import Era, Peer, TransportName
 from mcpgate.registry.catalog import ServerEntries
 
 FORMAT: Final = 1
 DEPTH: Final = 64
+
+EntryKind = Literal["tool", "prompt", "resource", "template"]
 
 _Raws = tuple[msgspec.Raw, ...]
 Known = Sequence[tuple[str, ServerEntries | None]]
@@ -30,6 +33,52 @@ class GatewayPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @final
+class FirewallPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate holds a server's tools to."""
+
+    arguments: Arguments = "strict"
+    results: Results = "observe"
+    secrets: Secrets = "off"
+
+
+@final
+class ExceptionPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate holds one tool to, where that differs."""
+
+    tool: str
+    arguments: Arguments
+    results: Results
+    secrets: Secrets
+
+
+@final
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What the registry says against an entry; without `quarantine` it is only flagged."""
+
+    kind: EntryKind
+    name: str
+    rule: Literal["drift", "renamed", "new"]
+    quarantine: bool
+    text: str
+
+
+@final
+class Cleared(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry that the operator approved exactly as it is listed now."""
+
+    kind: EntryKind
+    name: str
+
+
+@final
+class Judged(msgspec.Struct, frozen=True):
+    """What the pins say of a server's entries."""
+
+    held: tuple[Held, ...] = ()
+    cleared: tuple[Cleared, ...] = ()
+
+
+@final
 class ServerPart(msgspec.Struct, frozen=True, kw_only=True):
     """One server and its entries."""
 
@@ -42,6 +91,10 @@ class ServerPart(msgspec.Struct, frozen=True, kw_only=True):
     deadline_ms: int
     completions: bool
     instructions: str
+    firewall: FirewallPart = FirewallPart()
+    exceptions: tuple[ExceptionPart, ...] = ()
+    held: tuple[Held, ...] = ()
+    cleared: tuple[Cleared, ...] = ()
     tools: _Raws
     prompts: _Raws
     resources: _Raws
@@ -63,11 +116,18 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     servers: list[ServerPart]
 
 
-def build_document(
-    config: Config, known: Known, owners: list[tuple[str, str]], version: str, generation: int
-) -> Document:
+@final
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found out about the servers, beside their configuration."""
+
+    known: Known
+    owners: list[tuple[str, str]] = []
+    judged: Mapping[str, Judged] = {}
+
+
+def build_document(config: Config, facts: Facts, version: str, generation: int) -> Document:
     """Put the configuration and what is known of the servers into one document."""
-    entries = dict(known)
+    entries = dict(facts.known)
     enabled = [server for server in config.servers if server.enabled]
     default_prefix: Literal["always", "never"] = "always" if len(enabled) > 1 else "never"
     return Document(
@@ -76,12 +136,22 @@ def build_document(
         prefix=config.prefix or default_prefix,
         page_entries=config.limits.page_entries,
         session_s=int(config.limits.session_h * 3600),
-        owners=owners,
-        servers=[_build_server(server, entries.get(server.name)) for server in enabled],
+        owners=facts.owners,
+        servers=[
+            _build_server(
+                server,
+                entries.get(server.name),
+                decide(config, server),
+                facts.judged.get(server.name, Judged()),
+            )
+            for server in enabled
+        ],
     )
 
 
-def _build_server(server: Server, entries: ServerEntries | None) -> ServerPart:
+def _build_server(
+    server: Server, entries: ServerEntries | None, checks: ServerChecks, judged: Judged
+) -> ServerPart:
     peer = entries.peer if entries else None
     return ServerPart(
         name=server.name,
@@ -93,10 +163,30 @@ def _build_server(server: Server, entries: ServerEntries | None) -> ServerPart:
         deadline_ms=int(server.deadline_s * 1000),
         completions=peer.offers("completions") if peer else False,
         instructions=peer.instructions if peer else "",
+        firewall=_build_firewall(checks.own),
+        exceptions=_list_exceptions(checks),
+        held=judged.held,
+        cleared=judged.cleared,
         tools=entries.tools if entries else (),
         prompts=entries.prompts if entries else (),
         resources=entries.resources if entries else (),
         templates=entries.templates if entries else (),
+    )
+
+
+def _build_firewall(checks: Checks) -> FirewallPart:
+    return FirewallPart(arguments=checks.arguments, results=checks.results, secrets=checks.secrets)
+
+
+def _list_exceptions(checks: ServerChecks) -> tuple[ExceptionPart, ...]:
+    """List the tools that the gate holds to something else than their server."""
+    own = _build_firewall(checks.own)
+    return tuple(
+        ExceptionPart(
+            tool=name, arguments=tool.arguments, results=tool.results, secrets=tool.secrets
+        )
+        for name, tool in checks.tools.items()
+        if _build_firewall(tool) != own
     )
 
 

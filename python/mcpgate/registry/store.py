@@ -1,11 +1,15 @@
 """One SQLite file for whatever must outlive the process; rooms give it keys and bytes.
 
-Rules: no request ever reads or writes it, and it knows nothing of what it keeps. A new layout is
+Rules: no request ever reads or writes it, and it knows nothing of what it keeps. Snapshots are
+built on a thread, so one call at a time touches the file. A new layout is
 one more entry in MIGRATIONS; a file from a newer mcpgate is refused, never guessed at.
 """
 
 import os
 import sqlite3
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self, final
 
@@ -49,6 +53,7 @@ class Store:
     def __init__(self, database: sqlite3.Connection) -> None:
         """Take an open database whose layout is current; use `open_store`."""
         self._database = database
+        self._turn = threading.RLock()
 
     def __enter__(self) -> Self:
         """Use the store for a while."""
@@ -60,35 +65,64 @@ class Store:
 
     def get(self, space: str, key: str) -> bytes | None:
         """Return what is kept, or None."""
-        found = self._database.execute(
-            "SELECT value FROM item WHERE space = ? AND key = ?", (space, key)
-        ).fetchone()
+        with self._turn:
+            found = self._database.execute(
+                "SELECT value FROM item WHERE space = ? AND key = ?", (space, key)
+            ).fetchone()
         return None if found is None else bytes(found[0])
 
     def put(self, space: str, key: str, value: bytes) -> None:
         """Keep a value, instead of an older one; it is on the disk when this returns."""
-        self._database.execute(
-            "INSERT INTO item VALUES (?, ?, ?)"
-            " ON CONFLICT (space, key) DO UPDATE SET value = excluded.value",
-            (space, key, value),
-        )
+        with self._turn:
+            self._database.execute(
+                "INSERT INTO item VALUES (?, ?, ?)"
+                " ON CONFLICT (space, key) DO UPDATE SET value = excluded.value",
+                (space, key, value),
+            )
 
     def delete(self, space: str, key: str) -> bool:
         """Forget a value; say whether there was one."""
-        done = self._database.execute("DELETE FROM item WHERE space = ? AND key = ?", (space, key))
-        return done.rowcount > 0
+        with self._turn:
+            done = self._database.execute(
+                "DELETE FROM item WHERE space = ? AND key = ?", (space, key)
+            )
+            return done.rowcount > 0
+
+    def change(self, changes: Mapping[tuple[str, str], bytes | None]) -> None:
+        """Put many values, and forget those that are None, all of it or nothing."""
+        if not changes:
+            return
+        with self._turn:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                self._write(changes)
+                self._database.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # a full disk may have rolled back by itself
+                    self._database.execute("ROLLBACK")
+                raise
+
+    def _write(self, changes: Mapping[tuple[str, str], bytes | None]) -> None:
+        for (space, key), value in changes.items():
+            if value is None:
+                self.delete(space, key)
+            else:
+                self.put(space, key, value)
 
     def scan(self, space: str, prefix: str = "") -> list[tuple[str, bytes]]:
         """List keys and values of a space whose key begins with `prefix`, sorted by key."""
-        found = self._database.execute(
-            "SELECT key, value FROM item WHERE space = ? AND substr(key, 1, ?) = ? ORDER BY key",
-            (space, len(prefix), prefix),
-        )
-        return [(str(key), bytes(value)) for key, value in found]
+        with self._turn:
+            found = self._database.execute(
+                "SELECT key, value FROM item WHERE space = ? AND substr(key, 1, ?) = ?"
+                " ORDER BY key",
+                (space, len(prefix), prefix),
+            )
+            return [(str(key), bytes(value)) for key, value in found]
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
-        self._database.close()
+        with self._turn:
+            self._database.close()
 
 
 def open_store(state_dir: str) -> Store:

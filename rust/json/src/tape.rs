@@ -11,6 +11,8 @@ use std::ops::Range;
 use crate::scan::Fault;
 use crate::scan::{Reader, short};
 
+/// How many cells a tape keeps between documents; what a larger one needed goes back.
+const KEPT_CELLS: usize = 64 << 10;
 /// Objects with more keys than this, or with escapes in one, are checked for duplicates by hashing.
 const FEW_KEYS: usize = 12;
 
@@ -50,15 +52,27 @@ struct Cell {
     count: u32,
 }
 
+/// A container whose end was not reached yet.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    cell: u32,
+    count: u32,
+    object: bool,
+    /// A bit for each key seen, by its length and outer letters.
+    seen: u64,
+    /// Whether two keys share a bit, or one has escapes: they are compared at the end.
+    suspect: bool,
+}
+
 /// A reusable buffer for one document's nodes.
 #[derive(Debug, Default)]
 pub struct Tape {
     cells: Vec<Cell>,
-    open: Vec<u32>,
+    open: Vec<Frame>,
 }
 
-/// A scanned document: its bytes and its nodes.
-#[derive(Debug, Clone, Copy)]
+/// A scanned document: its bytes and its nodes; the default one holds nothing but a null.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Doc<'a> {
     bytes: &'a [u8],
     cells: &'a [Cell],
@@ -82,8 +96,8 @@ impl Tape {
         let mut reader = Reader { bytes, at: 0 };
         reader.blank();
         self.value(&mut reader, depth)?;
-        while let Some(&top) = self.open.last() {
-            self.step(&mut reader, top, depth)?;
+        while let Some(frame) = self.open.pop() {
+            self.go_on(&mut reader, frame, depth)?;
         }
         reader.blank();
         if reader.at < bytes.len() {
@@ -92,43 +106,80 @@ impl Tape {
         Ok(Doc { bytes, cells: &self.cells })
     }
 
-    /// Go on inside the innermost open container: its next member, or its end.
-    fn step(&mut self, reader: &mut Reader<'_>, top: u32, depth: usize) -> Result<(), Fault> {
-        let (object, first) = match self.cells.get(top as usize) {
-            Some(cell) => (cell.kind == NodeKind::Object, cell.count == 0),
-            None => return Err(reader.syntax()),
-        };
-        reader.blank();
-        if reader.peek() == if object { b'}' } else { b']' } {
-            reader.bump();
-            return self.end(reader, top, object);
+    /// Give back the memory of an unusually large document.
+    pub fn trim(&mut self) {
+        if self.cells.capacity() > KEPT_CELLS {
+            self.cells.clear();
+            self.cells.shrink_to(KEPT_CELLS);
         }
-        if !first {
-            reader.expect(b',')?;
-            reader.blank();
-        }
-        if let Some(cell) = self.cells.get_mut(top as usize) {
-            cell.count = cell.count.wrapping_add(1);
-        }
-        if object {
-            self.string(reader)?;
-            reader.blank();
-            reader.expect(b':')?;
-            reader.blank();
-        }
-        self.value(reader, depth)
     }
 
-    fn end(&mut self, reader: &Reader<'_>, top: u32, object: bool) -> Result<(), Fault> {
+    /// Read members of the innermost open container up to its end, or up to one that opens.
+    fn go_on(
+        &mut self,
+        reader: &mut Reader<'_>,
+        mut frame: Frame,
+        depth: usize,
+    ) -> Result<(), Fault> {
+        let close = if frame.object { b'}' } else { b']' };
+        loop {
+            reader.blank();
+            let byte = reader.peek();
+            if byte == close {
+                reader.bump();
+                return self.end(reader, &frame);
+            }
+            if frame.count > 0 {
+                reader.expect(b',')?;
+                reader.blank();
+            }
+            frame.count = frame.count.wrapping_add(1);
+            if frame.object {
+                self.key(reader, &mut frame)?;
+            }
+            if matches!(reader.peek(), b'{' | b'[') {
+                // The place of this container is kept before the inner one opens.
+                self.open.push(frame);
+                return self.value(reader, depth);
+            }
+            self.value(reader, depth)?;
+        }
+    }
+
+    fn key(&mut self, reader: &mut Reader<'_>, frame: &mut Frame) -> Result<(), Fault> {
+        let start = reader.at;
+        let escaped = reader.string()?;
+        self.push(
+            if escaped { NodeKind::Escaped } else { NodeKind::Plain },
+            short(start),
+            reader.place(),
+        );
+        let text = reader.bytes.get(start..reader.at).unwrap_or_default();
+        let (first, last) = match text {
+            [_, first, .., last, _] => (u32::from(*first), u32::from(*last)),
+            [_, only, _] => (u32::from(*only), 0),
+            _ => (0, 0),
+        };
+        let mixed = first.wrapping_mul(7).wrapping_add(last.wrapping_mul(31));
+        let bit = 1u64.wrapping_shl(mixed.wrapping_add(short(text.len()).wrapping_mul(5)));
+        frame.suspect |= escaped || frame.seen & bit != 0;
+        frame.seen |= bit;
+        reader.blank();
+        reader.expect(b':')?;
+        reader.blank();
+        Ok(())
+    }
+
+    fn end(&mut self, reader: &Reader<'_>, frame: &Frame) -> Result<(), Fault> {
         let next = short(self.cells.len());
-        if let Some(cell) = self.cells.get_mut(top as usize) {
+        if let Some(cell) = self.cells.get_mut(frame.cell as usize) {
             cell.end = reader.place();
             cell.next = next;
+            cell.count = frame.count;
         }
-        self.open.pop();
-        if object {
+        if frame.suspect {
             let doc = Doc { bytes: reader.bytes, cells: &self.cells };
-            doc.check_keys(Node(top))?;
+            doc.check_keys(Node(frame.cell))?;
         }
         Ok(())
     }
@@ -160,7 +211,9 @@ impl Tape {
         if self.open.len() >= depth {
             return Err(Fault::Depth);
         }
-        self.open.push(short(self.cells.len()));
+        let cell = short(self.cells.len());
+        let object = kind == NodeKind::Object;
+        self.open.push(Frame { cell, count: 0, object, seen: 0, suspect: false });
         let start = reader.place();
         self.push(kind, start, start);
         reader.bump();
@@ -222,6 +275,13 @@ impl<'a> Doc<'a> {
         matches!(self.kind(node), NodeKind::Plain | NodeKind::Escaped)
     }
 
+    /// The string that holds the byte at `place`.
+    pub fn string_at(&self, place: usize) -> Option<Node> {
+        let behind = self.cells.partition_point(|cell| cell.start as usize <= place);
+        let node = Node(short(behind.checked_sub(1)?));
+        (self.is_string(node) && self.span(node).contains(&place)).then_some(node)
+    }
+
     /// Whether the node is an object.
     pub fn is_object(&self, node: Node) -> bool {
         self.kind(node) == NodeKind::Object
@@ -266,6 +326,21 @@ impl<'a> Doc<'a> {
     /// A number's value when it is written as an integer that fits.
     pub fn integer(&self, node: Node) -> Option<i64> {
         if self.kind(node) == NodeKind::Number { self.raw_text(node).parse().ok() } else { None }
+    }
+
+    /// The cell after a container's own: its first key or item, if it has one.
+    pub const fn first(&self, node: Node) -> Node {
+        Node(node.0.wrapping_add(1))
+    }
+
+    /// The cell after a value and all inside it: the next key or item, if there is one.
+    pub fn after(&self, node: Node) -> Node {
+        Node(self.cell(node).map_or(u32::MAX, |cell| cell.next))
+    }
+
+    /// How many cells the document has.
+    pub const fn cells(&self) -> usize {
+        self.cells.len()
     }
 
     /// The members of an object, in order, as key and value.

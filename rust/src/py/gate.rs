@@ -65,6 +65,14 @@ impl PyGate {
         PyBytes::new(py, self.0.catalog().as_bytes())
     }
 
+    fn marks<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.marks().as_bytes())
+    }
+
+    fn faults<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.faults().as_bytes())
+    }
+
     fn align(&self, wall_ns: i64, now: i64) {
         self.0.align(wall_ns, now);
     }

@@ -4,6 +4,7 @@
 mod append;
 mod caller;
 mod cutters;
+mod definitions;
 mod errors;
 mod gate;
 mod verdict;
@@ -19,6 +20,8 @@ mod _core {
     use super::caller::{PyCaller, PyHead};
     #[pymodule_export]
     use super::cutters::{PyLineCutter, PySseCutter};
+    #[pymodule_export]
+    use super::definitions::{fingerprint, rules};
     #[pymodule_export]
     use super::errors::{SnapshotError, reasons};
     #[pymodule_export]
@@ -42,7 +45,9 @@ mod _core {
             "Swap",
             "Ticket",
             "Verdict",
+            "fingerprint",
             "reasons",
+            "rules",
         ];
         module.setattr("__all__", names)
     }

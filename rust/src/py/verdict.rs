@@ -167,7 +167,7 @@ impl PySwap {
 
     #[getter]
     fn problems(&self) -> Vec<String> {
-        self.0.snapshot.problems.iter().map(ToString::to_string).collect()
+        self.0.snapshot.list_quarantined()
     }
 
     #[getter]

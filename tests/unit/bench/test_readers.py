@@ -28,13 +28,13 @@ def test_system_calls_are_read_by_name() -> None:
     [("time:   [1.0 µs 1.5 µs 1.7 µs]", 1500), ("time:   [980.1 ns 990.5 ns 1.0 µs]", 990.5)],
 )
 def test_the_estimate_of_criterion_is_read(line: str, ns: float) -> None:
-    assert read_time(f"inspect_review_close/200\n    {line}\n") == ns
+    assert read_time("inspect_review_close/200", f"inspect_review_close/200\n    {line}\n") == ns
 
 
 @pytest.mark.requirement("R-FIGURES")
 def test_a_bench_without_a_time_is_an_error() -> None:
     with pytest.raises(BenchError, match="has no bench"):
-        read_time("")
+        read_time("inspect_review_close/200", "")
 
 
 @pytest.mark.requirement("R-BENCH")

@@ -5,10 +5,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mcpgate.config.model import Config, Limits, Server
+from mcpgate.config.model import Config, Firewall, Limits, Server, Tool
 from mcpgate.model import Peer
 from mcpgate.registry.catalog import ServerEntries
-from mcpgate.registry.document import Document, build_document, read_entries
+from mcpgate.registry.document import (
+    Cleared,
+    Document,
+    Facts,
+    Held,
+    Judged,
+    build_document,
+    read_entries,
+)
 from mcpgate.registry.last_good import FILE_NAME, LastGood
 
 TIME = Server(
@@ -17,8 +25,24 @@ TIME = Server(
     command=("x",),
     environment="development",
     labels={"team": "clock"},
+    tools=(
+        Tool(name="other", firewall=Firewall(arguments="off", results="enforce", secrets="redact")),
+        Tool(name="same", firewall=Firewall(arguments="strict", pins="off")),
+    ),
 )
-EVERY = Server(name="every", transport="http", url="http://127.0.0.1:1/mcp", deadline_s=30)
+EVERY = Server(
+    name="every",
+    transport="http",
+    url="http://127.0.0.1:1/mcp",
+    deadline_s=30,
+    firewall=Firewall(arguments="schema", results="enforce", secrets="refuse"),
+)
+JUDGED = Judged(
+    held=(
+        Held(kind="prompt", name="old", rule="drift", quarantine=True, text="description changed"),
+    ),
+    cleared=(Cleared(kind="tool", name="convert"),),
+)
 OFF = Server(name="off", transport="stdio", command=("y",), enabled=False)
 
 
@@ -56,14 +80,18 @@ def read_golden_entries(root: Path) -> list[tuple[str, ServerEntries | None]]:
 @pytest.mark.requirement("R-SNAPSHOT")
 def test_the_golden_document_is_built_byte_for_byte(root: Path) -> None:
     config = Config(servers=(TIME, OFF, EVERY), instructions="Ask before you write.")
-    known = read_golden_entries(root)
-    document = build_document(config, known, [("test://shared", "time")], "0.1.0", 7)
+    facts = Facts(
+        known=read_golden_entries(root),
+        owners=[("test://shared", "time")],
+        judged={"time": JUDGED},
+    )
+    document = build_document(config, facts, "0.1.0", 7)
     assert msgspec.json.encode(document) == golden(root)
 
 
 @pytest.mark.requirement("R-SNAPSHOT")
 def test_a_server_never_reached_is_there_without_entries() -> None:
-    document = build_document(Config(servers=(EVERY, OFF)), [("every", None)], [], "0", 1)
+    document = build_document(Config(servers=(EVERY, OFF)), Facts(known=[("every", None)]), "0", 1)
     (part,) = document.servers
     assert (part.era, part.revision, part.tools, part.completions) == ("legacy", "", (), False)
     assert read_entries(part) is None
@@ -72,13 +100,13 @@ def test_a_server_never_reached_is_there_without_entries() -> None:
 @pytest.mark.requirement("R-SNAPSHOT")
 def test_prefix_defaults_by_the_number_of_enabled_servers() -> None:
     def choose(config: Config) -> str:
-        return build_document(config, [], [], "0", 1).prefix
+        return build_document(config, Facts(known=[]), "0", 1).prefix
 
     assert choose(Config(servers=(EVERY, OFF))) == "never"
     assert choose(Config(servers=(EVERY, TIME))) == "always"
     assert choose(Config(servers=(EVERY,), prefix="always")) == "always"
     limits = Limits(page_entries=5, session_h=0.5)
-    document = build_document(Config(limits=limits), [], [], "0", 1)
+    document = build_document(Config(limits=limits), Facts(known=[]), "0", 1)
     assert (document.page_entries, document.session_s) == (5, 1800)
 
 
@@ -114,3 +142,15 @@ def test_a_document_of_another_format_is_none(root: Path, tmp_path: Path) -> Non
     other = golden(root).replace(b'"format":1', b'"format":2')
     (tmp_path / FILE_NAME).write_bytes(other)
     assert LastGood(str(tmp_path)).load() is None
+
+
+@pytest.mark.requirement("R-SNAPSHOT")
+def test_a_document_from_before_the_firewall_comes_back(root: Path, tmp_path: Path) -> None:
+    value = msgspec.json.decode(golden(root))
+    for server in value["servers"]:
+        for field in ("firewall", "exceptions", "held", "cleared"):
+            del server[field]
+    (tmp_path / FILE_NAME).write_bytes(msgspec.json.encode(value))
+    document = LastGood(str(tmp_path)).load()
+    assert document is not None
+    assert len(document.servers) == 2

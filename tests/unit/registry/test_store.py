@@ -97,3 +97,23 @@ def test_two_stores_of_one_file_see_each_other(tmp_path: Path) -> None:
         first.put("s", "k", b"v")
         assert isinstance(second, Store)
         assert second.get("s", "k") == b"v"
+
+
+@pytest.mark.requirement("R-STORE")
+def test_changes_are_made_together_or_not_at_all(tmp_path: Path) -> None:
+    with open_store(str(tmp_path / "state")) as store:
+        store.put("s", "old", b"1")
+        store.change({("s", "old"): None, ("s", "a"): b"1", ("t", "a"): b"2"})
+        assert (store.scan("s"), store.scan("t")) == ([("a", b"1")], [("a", b"2")])
+        with sqlite3.connect(tmp_path / "state" / FILE_NAME) as other:
+            other.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON item WHEN NEW.key = 'c'"
+                " BEGIN SELECT RAISE(ABORT, 'full'); END"
+            )
+        other.close()
+        with pytest.raises(sqlite3.Error, match="full"):
+            store.change({("s", "a"): None, ("s", "b"): b"1", ("s", "c"): b"1"})
+        assert store.scan("s") == [("a", b"1")]
+        store.change({})
+        store.change({("s", "b"): b"1"})
+        assert store.get("s", "b") == b"1"

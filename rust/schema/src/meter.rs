@@ -1,0 +1,161 @@
+//! What one call may cost. Every reading of the document pays units; a call that has none left
+//! stops at once, whatever the schema. A unit is a few nanoseconds on a small machine.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use mcpgate_json::Doc;
+
+/// Units every call may spend.
+pub(crate) const CALL_UNITS: u64 = 600_000;
+/// Units more for every cell of the document.
+pub(crate) const CELL_UNITS: u64 = 8;
+/// Units no call may exceed, however long its document is.
+pub(crate) const MOST_UNITS: u64 = 3_000_000;
+/// Bytes of the document for one unit more.
+const BYTES_PER_UNIT: u64 = 4;
+/// Units for an error that is told.
+const ERROR_UNITS: u64 = 200;
+/// Bytes of a value that an error keeps a copy of.
+pub(crate) const COPIED_BYTES: usize = 4096;
+/// Bytes of text read for one unit where no pattern makes them dearer.
+const PLAIN_BYTES: u64 = 32;
+/// Bytes of text for one unit and each byte, where each may be looked at once for every other.
+const SQUARE_BYTES: u64 = 16;
+
+/// What a reading costs under one schema, decided when the schema loads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Prices {
+    /// For each member or item visited.
+    pub(crate) visit: u64,
+    /// For each text handed to a pattern.
+    pub(crate) text: u64,
+    /// For each byte of such a text, in 1/32 of a unit.
+    pub(crate) byte: u64,
+    /// Whether a pattern may look at a text once for each of its bytes.
+    pub(crate) square: bool,
+    /// For each name handed to all patterns for names.
+    pub(crate) name: u64,
+    /// For each byte of such a name, in 1/32 of a unit.
+    pub(crate) name_byte: u64,
+    /// Whether a pattern may look at a name once for each of its bytes.
+    pub(crate) name_square: bool,
+    /// For a number that is not a short row of digits.
+    pub(crate) number: u64,
+    /// Whether errors are kept with copies of the values they are about.
+    pub(crate) copies: bool,
+}
+
+/// The units left to a call.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    left: Cell<u64>,
+    prices: Prices,
+}
+
+/// How a call that has spent its units ends.
+struct Spent;
+
+impl Default for Prices {
+    fn default() -> Self {
+        Self {
+            visit: 1,
+            text: 1,
+            byte: 1,
+            square: false,
+            name: 1,
+            name_byte: 1,
+            name_square: false,
+            number: 1,
+            copies: false,
+        }
+    }
+}
+
+impl Meter {
+    pub(crate) fn new(doc: &Doc<'_>, prices: Prices) -> Self {
+        let cells = (doc.cells() as u64).saturating_mul(CELL_UNITS);
+        let bytes = doc.bytes().len() as u64 / BYTES_PER_UNIT;
+        let units = CALL_UNITS.saturating_add(cells).saturating_add(bytes);
+        Self { left: Cell::new(units.min(MOST_UNITS)), prices }
+    }
+
+    /// Keep one part in `parts` of the units.
+    pub(crate) fn share(&self, parts: u64) {
+        self.left.set(self.left.get().checked_div(parts).unwrap_or_default());
+    }
+
+    /// Pay `units`, or stop the call.
+    #[inline]
+    pub(crate) fn pay(&self, units: u64) {
+        match self.left.get().checked_sub(units) {
+            Some(rest) => self.left.set(rest),
+            None => stop(),
+        }
+    }
+
+    /// Pay for a visit to a member or an item.
+    #[inline]
+    pub(crate) fn pay_visit(&self) {
+        self.pay(self.prices.visit);
+    }
+
+    /// Pay for a text handed out to be matched or compared.
+    #[inline]
+    pub(crate) fn pay_text(&self, bytes: usize) {
+        let Prices { text, byte, square, .. } = self.prices;
+        self.pay(sum(bytes, text, byte, square));
+    }
+
+    /// Pay for a name handed out to be looked up or matched.
+    #[inline]
+    pub(crate) fn pay_name(&self, bytes: usize) {
+        let Prices { name, name_byte, name_square, .. } = self.prices;
+        self.pay(sum(bytes, name, name_byte, name_square));
+    }
+
+    /// Pay for bytes only counted, compared or copied.
+    #[inline]
+    pub(crate) fn pay_bytes(&self, bytes: usize) {
+        self.pay((bytes as u64 / PLAIN_BYTES).saturating_add(1));
+    }
+
+    /// Pay for a number to be read or divided.
+    #[inline]
+    pub(crate) fn pay_number(&self) {
+        self.pay(self.prices.number);
+    }
+
+    /// Pay for an error about a value of so many bytes.
+    pub(crate) fn pay_error(&self, bytes: usize) {
+        let copied = self.prices.copies && bytes <= COPIED_BYTES;
+        let copy = if copied { (bytes as u64).saturating_mul(2) } else { 0 };
+        self.pay(ERROR_UNITS.saturating_add(copy));
+    }
+
+    /// Units spent so far are what `new` gave less this.
+    #[cfg(test)]
+    pub(crate) fn left(&self) -> u64 {
+        self.left.get()
+    }
+}
+
+#[inline]
+fn sum(bytes: usize, text: u64, byte: u64, square: bool) -> u64 {
+    let bytes = bytes as u64;
+    let plain = bytes.saturating_mul(byte) / PLAIN_BYTES;
+    let again = if square { bytes.saturating_mul(bytes) / SQUARE_BYTES } else { 0 };
+    text.saturating_add(plain).saturating_add(again)
+}
+
+#[cold]
+#[inline(never)]
+fn stop() -> ! {
+    // Unwinds without the panic hook, so nothing is printed; `bounded` catches it.
+    resume_unwind(Box::new(Spent))
+}
+
+/// Run `work`; `None` when it ran out of units or failed on the way.
+pub(crate) fn bounded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
