@@ -5,6 +5,8 @@ from typing import Literal, Protocol, final
 
 import msgspec
 
+from mcpgate.errors import LinkFault
+
 TransportName = Literal["http", "stdio"]
 Era = Literal["legacy", "modern"]
 LinkState = Literal["starting", "up", "down", "stopped"]
@@ -69,13 +71,49 @@ class Forward(Protocol):
         ...
 
 
+class Sink(Protocol):
+    """Where the reply goes, whatever the transport."""
+
+    def send(self, status: int, body: bytes, session: str = "") -> None:
+        """Send the whole reply, or the last message of several."""
+        ...
+
+    def write(self, message: bytes) -> bool:
+        """Send one of several messages; say False once the client takes no more."""
+        ...
+
+    def end(self) -> None:
+        """End a reply that gets no last message."""
+        ...
+
+    def watch(self, gone: Callable[[], None]) -> None:
+        """Call back once when the client leaves."""
+        ...
+
+    def unwatch(self) -> None:
+        """Care no longer whether the client leaves."""
+        ...
+
+
+class Taker(Protocol):
+    """Who takes what a server sends for one call, in the callback that brings it."""
+
+    def take(self, message: bytes) -> None:
+        """Take one message."""
+        ...
+
+    def fail(self, fault: LinkFault) -> None:
+        """Take note that no further message will come."""
+        ...
+
+
 class Call(Protocol):
     """One open request to a server; `slow` is run once if it lasts."""
 
     slow: Callable[[], None] | None
 
-    async def receive(self) -> bytes:
-        """Return the next message of this call; raise LinkFault when none will come."""
+    def attach(self, taker: Taker) -> None:
+        """Give every message to a taker, and the fault at once if the call has failed."""
         ...
 
     def cancel(self, body: bytes) -> None:
@@ -83,11 +121,7 @@ class Call(Protocol):
         ...
 
     def close(self) -> None:
-        """Forget this call; called once, whatever happened."""
-        ...
-
-    def expire(self) -> None:
-        """End the call with reason `deadline`; the wheel calls it."""
+        """Forget this call, and tell its taker nothing more."""
         ...
 
 

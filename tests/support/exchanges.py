@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mcpgate.errors import LinkFault
 from mcpgate.gate import Caller, Gate, Head
-from mcpgate.model import Call, Forward, Link
+from mcpgate.model import Call, Forward, Link, Taker
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden/snapshot.json"
 MODERN_META = {
@@ -39,38 +39,39 @@ class ScriptedCall:
         self.sent = json.loads(forward.body)
         self.upstream_id = upstream_id
         self.deadline_ns = deadline_ns
-        self.queue: asyncio.Queue[bytes | BaseException] = asyncio.Queue()
+        self.taker: Taker | None = None
         self.cancelled: list[bytes] = []
         self.closed = 0
         self.slow: Callable[[], None] | None = None
 
-    async def receive(self) -> bytes:
-        found = await self.queue.get()
-        if isinstance(found, BaseException):
-            raise found
-        return found
+    def attach(self, taker: Taker) -> None:
+        self.taker = taker
+
+    def put(self, message: bytes) -> None:
+        """Bring a message, unless nobody takes any more."""
+        if self.taker is not None:
+            self.taker.take(message)
 
     def cancel(self, body: bytes) -> None:
         self.cancelled.append(body)
 
     def close(self) -> None:
         self.closed += 1
-
-    def expire(self) -> None:
-        self.fail("deadline")
+        self.taker = self.slow = None
 
     def fail(self, reason: str) -> None:
-        self.queue.put_nowait(LinkFault(reason))
+        if self.taker is not None:
+            self.taker.fail(LinkFault(reason))
 
     def answer(self, result: object, **more: object) -> None:
         message = {"jsonrpc": "2.0", "id": self.upstream_id, "result": result, **more}
-        self.queue.put_nowait(json.dumps(message).encode())
+        self.put(json.dumps(message).encode())
 
     def progress(self, amount: int) -> None:
         token = self.sent["params"]["_meta"]["progressToken"]
         params = {"progressToken": token, "progress": amount}
         message = {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
-        self.queue.put_nowait(json.dumps(message).encode())
+        self.put(json.dumps(message).encode())
 
 
 class ScriptedLink:

@@ -9,6 +9,7 @@ from typing import Final, final
 from mcpgate.clock import SystemClock
 from mcpgate.config.model import Revision, Server
 from mcpgate.gate import Gate
+from mcpgate.links.call import OpenCall
 from mcpgate.links.guard import Guard
 from mcpgate.links.setup import Setup
 from mcpgate.links.wheel import Wheel
@@ -53,17 +54,20 @@ def http_server(url: str, revision: Revision = "auto", **headers: str) -> Server
     return Server(name="s", transport="http", url=url, revision=revision, headers=headers)
 
 
-def call_tool(setup: Setup, link: Link, tool: str, deadline_s: float = 10) -> tuple[Call, int]:
+def call_tool(setup: Setup, link: Link, tool: str, deadline_s: float = 10) -> tuple[OpenCall, int]:
     """Call a tool, asking for progress, as a forward verdict would."""
     upstream_id = setup.gate.issue_id()
     params = {"name": tool, "arguments": {}, "_meta": {"progressToken": upstream_id}}
     message = {"jsonrpc": "2.0", "id": upstream_id, "method": "tools/call", "params": params}
     deadline_ns = setup.clock.now() + int(deadline_s * SECOND)
-    return link.call(Sent(message), upstream_id, deadline_ns), upstream_id
+    call = link.call(Sent(message), upstream_id, deadline_ns)
+    assert isinstance(call, OpenCall)
+    return call, upstream_id
 
 
 async def finish(call: Call) -> dict[str, object]:
     """Return the next message of a call that should be its last, and close it."""
+    assert isinstance(call, OpenCall)
     try:
         async with asyncio.timeout(10):
             decoded: dict[str, object] = json.loads(await call.receive())

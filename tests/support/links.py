@@ -20,6 +20,14 @@ METHODS = {
 
 
 @final
+class AtOnce:
+    """A loop whose turns end at once."""
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        callback()
+
+
+@final
 class ManualClock:
     """A clock that moves when it is told to."""
 

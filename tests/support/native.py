@@ -1,7 +1,7 @@
 """A native listener beside the one of a running gateway, or in front of what a test says."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -10,6 +10,7 @@ from mcpgate.app import Gateway
 from mcpgate.clock import SystemClock
 from mcpgate.config.model import Listener
 from mcpgate.links.wheel import Wheel
+from mcpgate.listeners.asked import Asked
 from mcpgate.listeners.choice import open_listener
 from mcpgate.listeners.native import NativeServer
 from mcpgate.listeners.rsgi import HttpProtocol, Scope
@@ -43,7 +44,16 @@ class Recorder:
         self.entered = asyncio.Event()
         self.left = asyncio.Event()
 
-    async def __rsgi__(self, scope: Scope, protocol: HttpProtocol) -> None:
+    def weigh(self, scope: Scope) -> Asked:
+        return Asked(scope)
+
+    def answer(
+        self, asked: Asked, protocol: HttpProtocol, body: bytes | None
+    ) -> Coroutine[object, None, None]:
+        del body
+        return self.work(asked.scope, protocol)
+
+    async def work(self, scope: Scope, protocol: HttpProtocol) -> None:
         body = await protocol()
         self.seen.append((scope.method, scope.path, body))
         self.entered.set()

@@ -1,10 +1,11 @@
 """A native connection without sockets: its house, its transport and its front."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 
+from mcpgate.listeners.asked import Asked
 from mcpgate.listeners.native import NativeHouse
-from mcpgate.listeners.native_connection import NativeConnection
+from mcpgate.listeners.native_connection import NativeConnection, NativeFront
 from mcpgate.listeners.rsgi import HttpProtocol, Scope
 from tests.support.exchanges import ManualClock
 
@@ -22,6 +23,7 @@ class FakeTransport(asyncio.Transport):
         self.reading = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.ends, "nothing can be sent after the end"
         self.sent += bytes(data)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
@@ -55,13 +57,9 @@ class FakeTransport(asyncio.Transport):
 class Bench:
     """One connection and everything around it."""
 
-    def __init__(
-        self, front: Callable[[Scope, HttpProtocol], Awaitable[None]], limit: int = 10
-    ) -> None:
+    def __init__(self, front: NativeFront, limit: int = 10) -> None:
         self.clock = ManualClock()
-        self.house = NativeHouse(
-            asyncio.get_running_loop(), self.clock, front, lambda _: b"{}", limit
-        )
+        self.house = NativeHouse(asyncio.get_running_loop(), self.clock, front, limit)
         self.transport = FakeTransport()
         self.connection = self.connect(self.transport)
 
@@ -92,11 +90,31 @@ class Script:
     def __init__(self) -> None:
         self.scopes: list[Scope] = []
         self.bodies: list[bytes] = []
+        self.weighed: list[Scope] = []
+        self.wholes: list[bytes | None] = []
         self.faults: list[str] = []
         self.go = asyncio.Event()
         self.protocol: HttpProtocol | None = None
 
-    async def __call__(self, scope: Scope, protocol: HttpProtocol) -> None:
+    def weigh(self, scope: Scope) -> Asked:
+        self.weighed.append(scope)
+        return Asked(scope)
+
+    def answer(
+        self, asked: Asked, protocol: HttpProtocol, body: bytes | None
+    ) -> Coroutine[object, None, None] | None:
+        self.wholes.append(body)
+        if asked.scope.path == "/now":
+            self.scopes.append(asked.scope)
+            protocol.response_bytes(200, [], body or b"none")
+            return None
+        return self.work(asked.scope, protocol)
+
+    def refuse(self, status: int) -> bytes:
+        del status
+        return b"{}"
+
+    async def work(self, scope: Scope, protocol: HttpProtocol) -> None:
         self.scopes.append(scope)
         self.protocol = protocol
         way = scope.path

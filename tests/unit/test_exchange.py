@@ -1,12 +1,15 @@
 """The path of a message: one close for every ticket, one reply, and nothing retried."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
 
 from mcpgate.exchange import Exchange
 from mcpgate.gate import LISTS, TOOLS, Caller, Gate, Head
+from mcpgate.sessions.open_exchange import OpenExchange
+from mcpgate.sessions.opened import DRAINING
 from tests.support.exchanges import (
     KeptSink,
     ManualClock,
@@ -150,7 +153,7 @@ async def test_fault_of_a_link_is_an_error(path: Path, reason: str, ending: str,
 async def test_unreadable_reply_is_an_error(path: Path, raw: bytes) -> None:
     sink = KeptSink()
     call = await path.begin(encode_call("every__echo"), sink)
-    call.queue.put_nowait(raw)
+    call.put(raw)
     await asyncio.gather(*path.tasks)
     assert "error" in sink.read()
     assert path.endings() == ["failed"]
@@ -259,12 +262,63 @@ async def test_cancelled_task_closes_its_ticket(path: Path) -> None:
 
 
 @pytest.mark.requirement("R-CLOSE")
-async def test_unexpected_fault_closes_the_ticket_and_rises(path: Path) -> None:
-    call = await path.begin(encode_call("every__echo"), KeptSink())
-    call.queue.put_nowait(ZeroDivisionError())
+async def test_link_that_breaks_closes_the_ticket_and_the_fault_rises(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: object) -> ScriptedCall:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(path.link, "call", break_off)
     with pytest.raises(ZeroDivisionError):
-        await path.tasks[-1]
+        path.exchange.begin(encode_call("every__echo"), path.caller, None, KeptSink())
     assert path.endings() == ["abandoned"]
+
+
+@pytest.mark.requirement("R-CLOSE")
+async def test_sink_that_breaks_ends_its_own_call_and_no_other(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(KeptSink):
+        def write(self, message: bytes) -> bool:
+            raise ZeroDivisionError
+
+    sink = Broken()
+    call = await path.begin(encode_call("every__echo", progressToken="p"), sink)
+    call.progress(1)
+    await asyncio.gather(*path.tasks)
+    assert "exchange.failed" in caplog.text
+    assert b'"internal"' in sink.sent[0][1]
+    assert path.endings() == ["failed"]
+
+
+@pytest.mark.requirement("R-PATH")
+async def test_a_call_needs_no_task_and_its_end_is_told_once(path: Path) -> None:
+    sink = KeptSink()
+    over: list[int] = []
+    opened = path.exchange.begin(encode_call("every__echo"), path.caller, None, sink)
+    assert isinstance(opened, OpenExchange)
+    opened.then(lambda: over.append(len(sink.sent)))
+    call = path.link.calls[-1]
+    call.answer(OK)
+    assert over == [1], "the reply is sent before anyone is told"
+    opened.cancel()
+    opened.stop(DRAINING)
+    assert (over, opened.over, call.cancelled) == ([1], True, [])
+    assert path.endings() == ["done"]
+
+
+@pytest.mark.requirement("R-CLOSE")
+async def test_nothing_of_a_call_outlives_it(path: Path) -> None:
+    raw = encode_modern("tools/call", name="every__echo", arguments={})
+    head = modern_head("tools/call", "every__echo")
+    gc.collect()
+    gc.disable()  # what is left is what only the collector would find
+    try:
+        assert path.exchange.begin(raw, path.modern, head, KeptSink()) is not None
+        path.link.calls[-1].answer(OK)
+        assert not [each for each in gc.get_objects() if isinstance(each, OpenExchange)]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.requirement("R-EVENT")

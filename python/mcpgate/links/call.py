@@ -1,7 +1,8 @@
-"""One open request to a server: a queue of messages with one reader and an end.
+"""One open request to a server: its messages, one by one, and an end.
 
-The link puts messages in, the exchange takes them out; whoever ends the call first decides how.
-A queue over its bounds asks the carrier to stop reading until it has been half emptied.
+The link puts messages in; whoever ends the call first decides how. A taker is given each message
+at once; without one they wait in a queue for `receive`, and a queue over its bounds asks the
+carrier to stop reading until it has been half emptied.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol, final
 
 from mcpgate.errors import LinkFault
+from mcpgate.model import Taker
 
 QUEUE_MESSAGES = 256
 QUEUE_BYTES = 1 << 20
@@ -59,6 +61,7 @@ class OpenCall:
         "_loop",
         "_queue",
         "_size",
+        "_taker",
         "_waiter",
         "answered",
         "deadline_ns",
@@ -79,7 +82,8 @@ class OpenCall:
         self.answered = False
         self._carrier = carrier
         self._loop = loop  # asking asyncio for it costs a system call
-        self._queue: deque[bytes] = deque()
+        self._taker: Taker | None = None
+        self._queue: deque[bytes] | None = None
         self._size = 0
         self._full = False
         self._waiter: asyncio.Future[None] | None = None
@@ -95,10 +99,15 @@ class OpenCall:
         """Whether nobody reads what was put."""
         return self._full
 
+    def attach(self, taker: Taker) -> None:
+        """Give every message to a taker; before anything was received, and instead of it."""
+        self._taker = taker
+        if self._fault is not None:
+            taker.fail(self._fault)
+
     async def receive(self) -> bytes:
         """Return the next message; raise LinkFault when none will come."""
-        queue = self._queue
-        while not queue:
+        while not (queue := self._queue):
             if self._fault is not None:
                 raise self._fault
             if self.answered:
@@ -120,14 +129,20 @@ class OpenCall:
         return message
 
     def put(self, message: bytes, *, final: bool) -> bool:
-        """Queue a message; say whether there is room for more."""
-        if self.ended:
+        """Hand a message on or queue it; say whether there is room for more."""
+        if self.answered or self._fault is not None:
             return True
-        self._queue.append(message)
-        self._size += len(message)
         self.answered = final
+        if self._taker is not None:
+            self._taker.take(message)
+            return True
+        queue = self._queue
+        if queue is None:
+            queue = self._queue = deque()
+        queue.append(message)
+        self._size += len(message)
         self._wake()
-        if final or (len(self._queue) <= QUEUE_MESSAGES and self._size <= QUEUE_BYTES):
+        if final or (len(queue) <= QUEUE_MESSAGES and self._size <= QUEUE_BYTES):
             return True
         self._full = True
         return False
@@ -137,6 +152,8 @@ class OpenCall:
         if not self.ended:
             self._fault = fault
             self._wake()
+            if self._taker is not None:
+                self._taker.fail(fault)
 
     def expire(self) -> None:
         """End the call with reason `deadline`."""
@@ -148,6 +165,7 @@ class OpenCall:
 
     def close(self) -> None:
         """Forget this call."""
+        self._taker = self.slow = None  # nothing here leads back to who held it
         carrier, self._carrier = self._carrier, _NOBODY
         carrier.forget(self)
 

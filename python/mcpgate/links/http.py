@@ -20,6 +20,7 @@ from mcpgate.links.http_pool import HttpPool
 from mcpgate.links.http_reply import CallReply, PostReply
 from mcpgate.links.http_stream import HttpStream
 from mcpgate.links.lost import Lost
+from mcpgate.links.outbox import Outbox
 from mcpgate.links.rpc import MODERN, Own, build_own, build_stamp, find_error_code, read_result
 from mcpgate.links.setup import Setup
 from mcpgate.links.target import (
@@ -55,15 +56,16 @@ class HttpLink:
         self._wheel = setup.wheel
         self._target = read_target(server.url or "")
         self._fields = {"user-agent": f"mcpgate/{setup.version}", **check_headers(server.headers)}
+        self.loop = asyncio.get_running_loop()
         self._pool = HttpPool(
             self._target,
             load_trust(self._target, server.ca_file),
             setup.clock,
             setup.connections_per_server,
+            Outbox(self.loop),
         )
         self._pool.on_dead = self.lose
         self._wheel.every(self._pool.sweep)
-        self.loop = asyncio.get_running_loop()
         self._workers = Workers()
         self._lost = Lost()
         self._closed = False

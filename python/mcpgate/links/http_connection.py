@@ -13,6 +13,7 @@ from typing import Final, Protocol, cast, final
 import httptools
 
 from mcpgate.errors import LinkFault
+from mcpgate.links.outbox import Outbox
 
 HEAD_BYTES: Final = 64 << 10
 IDLE_NS: Final = 4_000_000_000
@@ -82,6 +83,7 @@ class HttpConnection(asyncio.Protocol):
         "_interim",
         "_keep",
         "_keep_alive",
+        "_outbox",
         "_owner",
         "_parser",
         "_paused",
@@ -92,8 +94,9 @@ class HttpConnection(asyncio.Protocol):
         "until_ns",
     )
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: Owner, outbox: Outbox) -> None:
         self._owner = owner
+        self._outbox = outbox
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._reply: Reply | None = None
@@ -121,7 +124,7 @@ class HttpConnection(asyncio.Protocol):
         self._reply = reply
         reply.connection = self
         if self._transport is not None:
-            self._transport.write(payload)
+            self._outbox.put(self._transport, payload)
 
     def rest(self, now: int) -> None:
         """Be idle until the server may close its side."""
@@ -263,11 +266,12 @@ class HttpConnection(asyncio.Protocol):
         self._reset()
         if reply is not None:
             reply.connection = None
-            reply.end()
         if keep and self._transport is not None and not self._transport.is_closing():
             self._owner.release(self)
         else:
             self.abort()
+        if reply is not None:  # last, because what it leads to may call this server again
+            reply.end()
 
     def _break(self, fault: LinkFault) -> None:
         reply, self._reply = self._reply, None

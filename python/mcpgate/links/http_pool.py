@@ -18,6 +18,7 @@ from typing import Final, final
 from mcpgate.clock import Clock
 from mcpgate.errors import LinkFault
 from mcpgate.links.http_connection import HttpConnection, Reply
+from mcpgate.links.outbox import Outbox
 from mcpgate.links.target import Target
 from mcpgate.links.workers import Workers
 
@@ -33,11 +34,19 @@ _UNTRUSTED: Final = (18, 19, 20, 21)  # OpenSSL's codes of a chain that ends now
 class HttpPool:
     """Send requests over a bounded number of keep-alive connections."""
 
-    def __init__(self, target: Target, secure: ssl.SSLContext | None, clock: Clock, bound: int):
+    def __init__(
+        self,
+        target: Target,
+        secure: ssl.SSLContext | None,
+        clock: Clock,
+        bound: int,
+        outbox: Outbox,
+    ) -> None:
         self._target = target
         self._secure = secure
         self._clock = clock
         self._bound = bound
+        self._outbox = outbox
         self._free: list[HttpConnection] = []
         self._open: set[HttpConnection] = set()
         self._draining: set[HttpConnection] = set()
@@ -171,7 +180,7 @@ class HttpPool:
         target = self._target
         async with asyncio.timeout(DIAL_S):
             transport, connection = await loop.create_connection(
-                lambda: HttpConnection(owner),
+                lambda: HttpConnection(owner, self._outbox),
                 target.host,
                 target.port,
                 ssl=self._secure,

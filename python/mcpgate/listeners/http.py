@@ -1,13 +1,14 @@
 """The HTTP front: MCP's Streamable HTTP, both eras on one path, as an RSGI application.
 
-Strategy: header rules first (who, how long, how, what), then the body, then the gate; the caller is
-found by header, and what the body says is the gate's to judge.
+Strategy: the head is weighed first (who, how long, how, what), then comes the body, then the gate;
+the caller is found by header, and what the body says is the gate's to judge. Nothing is awaited
+where nothing must be: a body that is there and a call that is under way need no coroutine.
 Rules: only the headers that a request needs are read; each refusal is an event; whatever goes wrong
-is turned into a reply in one place, `__rsgi__`.
+is turned into a reply in one place, `_rescue`.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Final, final
 
 import msgspec
@@ -15,9 +16,11 @@ import msgspec
 from mcpgate.exchange import Exchange
 from mcpgate.gate import LISTS, Caller, Gate, Head, Verdict
 from mcpgate.listeners import heads
+from mcpgate.listeners.asked import Asked
 from mcpgate.listeners.body import BodyReader
 from mcpgate.listeners.rsgi import Headers, HttpProtocol, ProtocolClosed, Scope
 from mcpgate.listeners.sink import STREAM_BUDGET_BYTES, HttpSink, Replies, clamp_status
+from mcpgate.sessions.open_exchange import OpenExchange
 from mcpgate.sessions.streams import Follower, Streams
 
 ANONYMOUS: Final = "anonymous"
@@ -31,6 +34,7 @@ _FRAME_REASONS: Final = {
     431: "too_large",
     503: "overloaded",
 }
+_Later = Coroutine[object, None, None]
 _log = logging.getLogger("mcpgate.listeners")
 
 
@@ -87,60 +91,113 @@ class HttpFront:
         self._replies = Replies(closing=True)
 
     async def __rsgi__(self, scope: Scope, protocol: HttpProtocol) -> None:
-        """Answer one request, whatever happens."""
-        try:
-            if scope.path != self._path:
-                self._answer_beside(scope, protocol)
-            elif scope.method == "POST":
-                await self._post(scope, protocol)
-            else:
-                await self._other(scope, protocol)
-        except ProtocolClosed:
-            _log.debug("client.left")
-        except Exception:  # noqa: BLE001 - the rescue: every client gets an answer
-            _log.exception("listener.failed")
-            self._refuse(protocol, "internal")
+        """Answer one request of granian's."""
+        work = self.answer(self.weigh(scope), protocol, None)
+        if work is not None:
+            await work
 
-    async def _post(self, scope: Scope, protocol: HttpProtocol) -> None:
-        parts = self._parts
+    def weigh(self, scope: Scope) -> Asked:
+        """Judge what a head asks for; the same head always asks for the same."""
+        asked = Asked(scope)
+        if scope.path != self._path or scope.method != "POST":
+            return asked
         headers = scope.headers
         get = headers.get
-        length = heads.read_length(get("content-length"))
-        reason = (
+        asked.posts = True
+        asked.length = heads.read_length(get("content-length"))
+        asked.reason = (
             self._check_peer(scope, headers)
-            or parts.bodies.refuses(length, "transfer-encoding" in headers)
+            or self._parts.bodies.refuses(asked.length, "transfer-encoding" in headers)
             or self._media.check(get("content-type"), get("accept"))
         )
-        if reason:
-            self._refuse(protocol, reason)
-            return
-        raw = await parts.bodies.read(protocol, length, parts.now())
+        asked.modern = heads.is_modern(get("mcp-protocol-version"))
+        if asked.modern:
+            asked.head = read_head(headers)
+        else:
+            asked.session = heads.read_single(headers, "mcp-session-id")
+            asked.head = self._no_head if asked.session is None else None
+            if "mcp-method" in headers or "mcp-name" in headers:
+                asked.head = read_head(headers)
+        return asked
+
+    def answer(
+        self, asked: Asked, protocol: HttpProtocol, body: bytes | None
+    ) -> OpenExchange | _Later | None:
+        """Answer one request, whatever happens; return what is not over yet.
+
+        A body of None is still to come, and read from the protocol.
+        """
+        try:
+            work = self._begin(asked, protocol, body)
+        except Exception as fault:  # noqa: BLE001 - the rescue: every client gets an answer
+            self._rescue(protocol, fault)
+            return None
+        return work if work is None or isinstance(work, OpenExchange) else self._see(work, protocol)
+
+    async def _see(self, work: _Later, protocol: HttpProtocol) -> None:
+        try:
+            await work
+        except Exception as fault:  # noqa: BLE001 - the rescue: every client gets an answer
+            self._rescue(protocol, fault)
+
+    def _rescue(self, protocol: HttpProtocol, fault: Exception) -> None:
+        if isinstance(fault, ProtocolClosed):
+            _log.debug("client.left")
+        else:
+            _log.error("listener.failed", exc_info=fault)
+            self._refuse(protocol, "internal")
+
+    def _begin(
+        self, asked: Asked, protocol: HttpProtocol, body: bytes | None
+    ) -> OpenExchange | _Later | None:
+        if not asked.posts:
+            return self._answer_other(asked.scope, protocol)
+        if asked.reason:
+            self._refuse(protocol, asked.reason)
+            return None
+        if body is None:
+            return self._read(asked, protocol)
+        return self._carry(asked, protocol, body)
+
+    async def _read(self, asked: Asked, protocol: HttpProtocol) -> None:
+        """Wait for the body, and then for the end."""
+        parts = self._parts
+        raw = await parts.bodies.read(protocol, asked.length, parts.now())
         if isinstance(raw, str):
             self._refuse(protocol, raw)
             return
-        version = get("mcp-protocol-version")
-        if heads.is_modern(version):
-            caller: Caller = self._modern
-            head: Head | None = read_head(headers)
-        else:
-            session = heads.read_single(headers, "mcp-session-id")
-            found = self._legacy if session is None else self._find_caller(session)
-            if found is None:
-                self._refuse(protocol, "session_unknown")
-                return
-            caller, head = found, self._no_head if session is None else None
-            if "mcp-method" in headers or "mcp-name" in headers:
-                head = read_head(headers)
-        sink = HttpSink(protocol, self._replies, parts.live)
-        try:
-            listen = await parts.exchange.run(raw, caller, head, sink)
-        except BaseException:
-            sink.abandon()
-            raise
-        if listen is not None:
-            await self._follow(protocol, sink, caller, listen)
+        work = self._carry(asked, protocol, raw)
+        if work is not None:
+            await work
 
-    async def _other(self, scope: Scope, protocol: HttpProtocol) -> None:
+    def _carry(
+        self, asked: Asked, protocol: HttpProtocol, raw: bytes
+    ) -> OpenExchange | _Later | None:
+        """Find the caller and hand the message on."""
+        caller: Caller | None
+        if asked.modern:
+            caller = self._modern
+        else:
+            session = asked.session
+            caller = self._legacy if session is None else self._find_caller(session)
+            if caller is None:
+                self._refuse(protocol, "session_unknown")
+                return None
+        parts = self._parts
+        sink = HttpSink(protocol, self._replies, parts.live)
+        begun = parts.exchange.begin(raw, caller, asked.head, sink)
+        if begun is None or isinstance(begun, OpenExchange):
+            return begun
+        return self._follow(protocol, sink, caller, begun)
+
+    def _answer_other(self, scope: Scope, protocol: HttpProtocol) -> _Later | None:
+        """Answer what brings no message."""
+        if scope.path != self._path:
+            self._answer_beside(scope, protocol)
+            return None
+        return self._open_or_end(scope, protocol)
+
+    def _open_or_end(self, scope: Scope, protocol: HttpProtocol) -> _Later | None:
         """Open or end what a session has besides its requests."""
         headers = scope.headers
         get = headers.get
@@ -165,7 +222,8 @@ class HttpFront:
                 self._refuse(protocol, "not_acceptable", principal=caller.principal)
             else:
                 sink = HttpSink(protocol, self._replies, self._parts.live)
-                await self._follow(protocol, sink, caller, None)
+                return self._follow(protocol, sink, caller, None)
+        return None
 
     def _check_peer(self, scope: Scope, headers: Headers) -> str:
         host = heads.read_single(headers, "host")

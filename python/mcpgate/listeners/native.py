@@ -10,18 +10,17 @@ is a fault at the start and a log line later. The rules over messages are the fr
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from email.utils import formatdate
-from typing import Final, final
+from typing import Final, Protocol, final
 
 from mcpgate.clock import Clock
 from mcpgate.config.model import Listener, Tls, build_url, split_address
 from mcpgate.errors import GatewayFault
+from mcpgate.links.outbox import Outbox
 from mcpgate.links.wheel import Wheel
 from mcpgate.listeners.certificate import look
-from mcpgate.listeners.native_connection import NativeConnection
-from mcpgate.listeners.rsgi import HttpProtocol, Scope
-from mcpgate.listeners.server import Front
+from mcpgate.listeners.native_connection import NativeConnection, NativeFront
 from mcpgate.listeners.sockets import BACKLOG, claim
 
 CONNECTIONS: Final = 10_000
@@ -29,6 +28,14 @@ HANDSHAKE_S: Final = 10.0
 FAREWELL_S: Final = 2.0
 _LOOK_NS: Final = 1_000_000_000
 _log = logging.getLogger("mcpgate.listeners")
+
+
+class Front(NativeFront, Protocol):
+    """A front that can be told to end."""
+
+    def retire(self) -> None:
+        """End every connection with its next reply."""
+        ...
 
 
 @final
@@ -42,25 +49,24 @@ class NativeHouse:
         "_looked_ns",
         "_second",
         "_vacant",
-        "answer",
         "date",
+        "front",
         "loop",
         "now_ns",
-        "refuse",
+        "outbox",
     )
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
-        answer: Callable[[Scope, HttpProtocol], Awaitable[None]],
-        refuse: Callable[[int], bytes],
+        front: NativeFront,
         limit: int = CONNECTIONS,
     ) -> None:
-        """Take the loop, the clock, what answers and refuses, and how many may come."""
+        """Take the loop, the clock, the front and how many may come."""
         self.loop = loop
-        self.answer = answer
-        self.refuse = refuse
+        self.front = front
+        self.outbox = Outbox(loop)
         self._clock = clock
         self._limit = limit
         self._connections: dict[NativeConnection, None] = {}
@@ -172,7 +178,7 @@ class NativeServer:
     async def start(self) -> None:
         """Listen; raise GatewayFault if the address or the certificate cannot be used."""
         loop = asyncio.get_running_loop()
-        house = NativeHouse(loop, self._clock, self._front.__rsgi__, self._front.refuse)
+        house = NativeHouse(loop, self._clock, self._front)
         tls = self._listener.tls
         bound = claim(*split_address(self._listener.address))
         try:

@@ -1,8 +1,10 @@
 """One connection of a native listener: bytes cut into requests, strictly one after the other.
 
-Strategy: a head is gathered, read whole and handed to the front in a task of its own; a head equal
-to the connection's last one is not read again. What is pipelined waits, unread once it is more
-than a head may be, until the request before it is over and its reply is on its way.
+Strategy: a head is gathered, read whole and weighed by the front; one equal to the connection's
+last is neither read nor weighed again. A request whose body came with its head is answered within
+the callback that brought it; only one that must wait for something has a task. What is pipelined
+waits, unread once it is more than a head may be, until the request before it is over and its reply
+is on its way, and then for a turn of the loop, so that no client keeps the others waiting.
 Rules: what is refused here is answered once and nothing after it is read. A connection that ends
 before all was read is ended gently: our side first, so that the reply is not lost to a reset. A
 client that does not read its replies is cut, by what is unread and by time; no timer is made.
@@ -10,13 +12,16 @@ client that does not read its replies is cut, by what is unread and by time; no 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from typing import Final, Protocol, cast, final
 
+from mcpgate.links.outbox import Outbox
+from mcpgate.listeners.asked import Asked
 from mcpgate.listeners.native_head import HEAD_BYTES, Head, HeadFault, find_bare_line_end, read_head
 from mcpgate.listeners.native_reply import encode_refusal
 from mcpgate.listeners.native_request import NativeRequest
 from mcpgate.listeners.rsgi import HttpProtocol, Scope
+from mcpgate.sessions.open_exchange import OpenExchange
 
 HEAD_NS: Final = 10_000_000_000
 IDLE_NS: Final = 75_000_000_000
@@ -25,7 +30,25 @@ LINGER_NS: Final = 2_000_000_000
 CLOGGED_BYTES: Final = 64 << 10
 UNREAD_BYTES: Final = 16 << 20
 SEEN_BYTES: Final = 4 << 10
+Work = OpenExchange | Coroutine[object, None, None]
+"""What is not over yet when a request was handed to the front."""
 _log = logging.getLogger("mcpgate.listeners")
+
+
+class NativeFront(Protocol):
+    """The application that a native listener serves."""
+
+    def weigh(self, scope: Scope) -> Asked:
+        """Judge what a head asks for; equal heads may be judged once."""
+        ...
+
+    def answer(self, asked: Asked, protocol: HttpProtocol, body: bytes | None) -> Work | None:
+        """Answer one request; return what is not over yet. None is a body still to come."""
+        ...
+
+    def refuse(self, status: int) -> bytes:
+        """Record that bytes which are no request were refused; return the body of the answer."""
+        ...
 
 
 class House(Protocol):
@@ -34,8 +57,8 @@ class House(Protocol):
     loop: asyncio.AbstractEventLoop
     date: bytes
     now_ns: int
-    answer: Callable[[Scope, HttpProtocol], Awaitable[None]]
-    refuse: Callable[[int], bytes]
+    front: NativeFront
+    outbox: Outbox
 
     def add(self, connection: "NativeConnection") -> bool:
         """Keep a connection; say False if there are too many."""
@@ -51,31 +74,36 @@ class NativeConnection(asyncio.Protocol):
     """Speak HTTP/1.1 with one client."""
 
     __slots__ = (
+        "_asked",
+        "_behind",
         "_buffer",
         "_clogged_ns",
         "_ending",
         "_head",
         "_held",
         "_house",
+        "_outbox",
         "_request",
         "_seen",
         "_since_ns",
-        "_task",
         "_transport",
         "_used",
+        "_work",
         "loop",
     )
 
     def __init__(self, house: House) -> None:
         """Take the listener."""
         self._house = house
+        self._outbox = house.outbox
         self.loop = house.loop
         self._transport: asyncio.Transport | None = None
         self._request: NativeRequest | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._work: OpenExchange | asyncio.Task[None] | None = None
         self._buffer = self._seen = b""
         self._head: Head | None = None
-        self._held = self._ending = self._used = False
+        self._asked: Asked | None = None
+        self._behind = self._held = self._ending = self._used = False
         self._since_ns = house.now_ns
         self._clogged_ns = 0
 
@@ -98,7 +126,7 @@ class NativeConnection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=CLOGGED_BYTES)
         if not self._house.add(self):
             self._ending = True
-            self._transport.write(encode_refusal(503, self._house.refuse(503)))
+            self._transport.write(encode_refusal(503, self._house.front.refuse(503)))
             self._transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -106,7 +134,7 @@ class NativeConnection(asyncio.Protocol):
         if self._ending:
             return
         request = self._request
-        if request is None and not self._clogged_ns:
+        if request is None and not self._clogged_ns and not self._behind:
             self._gather(data)
         elif request is not None and not request.complete:
             self._feed(request, data)
@@ -134,15 +162,14 @@ class NativeConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on with what waited for it."""
         self._clogged_ns = 0
-        if self._request is None:
-            self._go_on()
+        self._go_on()
 
     # What the request calls.
 
     def write(self, data: bytes) -> None:
         """Send bytes, or nothing once the client has left."""
         if self._transport is not None:
-            self._transport.write(data)
+            self._outbox.put(self._transport, data)
 
     def write_piece(self, data: bytes) -> None:
         """Send a piece of a stream; cut it if its client does not read."""
@@ -151,7 +178,7 @@ class NativeConnection(asyncio.Protocol):
         if self._clogged_ns and self._transport.get_write_buffer_size() > UNREAD_BYTES:
             self._cut("too much is unread")
         else:
-            self._transport.write(data)
+            self._outbox.put(self._transport, data)
 
     def hold(self) -> None:
         """Read no further."""
@@ -190,10 +217,11 @@ class NativeConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """End at once, whatever is in work."""
+        self._ending = True
         if self._transport is not None:
             self._transport.abort()
-        if self._task is not None:
-            self._task.cancel()
+        if self._work is not None:
+            self._work.cancel()
 
     # Requests.
 
@@ -217,35 +245,46 @@ class NativeConnection(asyncio.Protocol):
             return
         self._buffer = b""
         text = data[:end]
-        head = self._head
-        if head is None or text != self._seen:
-            head = self._read(text)
-        if head is not None:
-            self._begin(head, data[end:])
+        head, asked = self._head, self._asked
+        if head is None or asked is None or text != self._seen:
+            try:
+                head, asked = self._read(text)
+            except HeadFault as fault:
+                self._refuse(fault.status, str(fault))
+                return
+        self._begin(head, asked, data[end:])
 
-    def _read(self, text: bytes) -> Head | None:
-        try:
-            if len(text) > HEAD_BYTES:
-                raise HeadFault(431, "the size of the head")
-            head = read_head(text)
-        except HeadFault as fault:
-            self._refuse(fault.status, str(fault))
-            return None
+    def _read(self, text: bytes) -> tuple[Head, Asked]:
+        if len(text) > HEAD_BYTES:
+            raise HeadFault(431, "the size of the head")
+        head = read_head(text)
+        asked = self._house.front.weigh(head)
         if len(text) <= SEEN_BYTES:
-            self._head, self._seen = head, text
-        return head
+            self._head, self._asked, self._seen = head, asked, text
+        return head, asked
 
-    def _begin(self, head: Head, rest: bytes) -> None:
+    def _begin(self, head: Head, asked: Asked, rest: bytes) -> None:
+        """Take what came of the body, and hand the request to the front."""
+        whole: bytes | None = None
         request = self._request = NativeRequest(self, head)
-        if not request.complete:
+        if len(rest) >= head.length and not head.chunked:
+            whole, rest = rest[: head.length], rest[head.length :]
+            request.fill(whole)
             if rest:
-                self._feed(request, rest)
+                self._put_by(rest)
         elif rest:
-            self._put_by(rest)
-        if self._ending:
-            self._request = None
+            self._feed(request, rest)
+            if self._ending:
+                self._request = None
+                return
+        work = self._house.front.answer(asked, request, whole)
+        if work is None:
+            self._end()
+        elif isinstance(work, OpenExchange):
+            self._work = work
+            work.then(self._end)
         else:
-            self._task = self.loop.create_task(self._work(request))
+            self._work = self.loop.create_task(self._see(work))
 
     def _feed(self, request: NativeRequest, data: bytes) -> None:
         try:
@@ -262,19 +301,19 @@ class NativeConnection(asyncio.Protocol):
         if len(self._buffer) > HEAD_BYTES:
             self.hold()
 
-    async def _work(self, request: NativeRequest) -> None:
+    async def _see(self, work: Coroutine[object, None, None]) -> None:
         try:
-            await self._house.answer(request.head, request)
+            await work
         finally:
-            self._task = None
-            self._end(request)
+            self._end()
 
-    def _end(self, request: NativeRequest) -> None:
+    def _end(self) -> None:
         """Be ready for the next request, or close."""
-        self._request = None
+        request, self._request = self._request, None
+        self._work = None
         if self._transport is None:
             self._house.discard(self)
-        elif self._ending:
+        elif self._ending or request is None:
             pass
         elif request.silent:
             self._refuse(500, "the front gave no reply")
@@ -284,12 +323,16 @@ class NativeConnection(asyncio.Protocol):
             self._since_ns = self._house.now_ns
             if not request.keep:
                 self._linger()
-            elif not self._clogged_ns:
-                self._go_on()
+            elif self._buffer:
+                self._behind = True
+                self.loop.call_soon(self._go_on)
+            elif self._held:
+                self.proceed()
 
     def _go_on(self) -> None:
         """Take up what came before its turn."""
-        if self._ending:
+        self._behind = False
+        if self._ending or self._clogged_ns or self._request is not None:
             return
         self.proceed()
         data, self._buffer = self._buffer, b""
@@ -303,7 +346,7 @@ class NativeConnection(asyncio.Protocol):
         _log.debug("request.refused", extra={"status": status, "reason": reason})
         request = self._request
         if request is None or request.silent:
-            self.write(encode_refusal(status, self._house.refuse(status)))
+            self.write(encode_refusal(status, self._house.front.refuse(status)))
         self._linger()
         if request is not None:
             request.lose()
@@ -315,6 +358,7 @@ class NativeConnection(asyncio.Protocol):
         elif self._transport is not None:
             self._ending = True
             self._since_ns = self._house.now_ns
+            self._outbox.flush()
             self._transport.close()
 
     def _linger(self) -> None:
@@ -325,6 +369,7 @@ class NativeConnection(asyncio.Protocol):
         transport = self._transport
         if transport is not None and not transport.is_closing():
             self.proceed()
+            self._outbox.flush()
             if transport.can_write_eof():
                 transport.write_eof()
 

@@ -151,13 +151,16 @@ class NativeRequest:
 
     # The body, as the connection brings it.
 
+    def fill(self, body: bytes) -> None:
+        """Take the whole body, which came with its head."""
+        self._pieces = [body]
+        self._expects = False
+        self.complete = True
+
     def feed(self, data: bytes) -> bytes:
         """Take what belongs to the body and return the rest; raise ValueError if it is broken."""
         self._expects = False
-        if len(data) == self._missing:
-            found, rest = [data], b""  # by far the most, and the cheapest
-            self.complete = True
-        elif self._chunks is not None:
+        if self._chunks is not None:
             found, rest = self._chunks.feed(data), b""
             self.complete = self._chunks.complete
             if self._chunks.surplus:

@@ -107,11 +107,6 @@ class HttpSink:
         if self._over is not None and not self._over.done():
             self._over.set_result(None)
 
-    def abandon(self) -> None:
-        """Break off a stream that was begun; leave a reply that was not begun to somebody else."""
-        if self._transport is not None:
-            self.end()
-
     async def hold(self) -> None:
         """Wait until the client leaves or the stream is ended."""
         if self._ended:

@@ -1,42 +1,29 @@
 """Calls that servers work on, and how a client or a drain ends one early.
 
 Rules: a session's call is found by the id that its client gave it, so that only its own client can
-cancel it; a stopped call wakes who waits for it, through the same door as a deadline.
+cancel it; a stopped call is over at once.
 """
 
-from typing import final
+from typing import Protocol, final
 
-from mcpgate.gate import Gate, Ticket
-from mcpgate.model import Call
+from mcpgate.gate import Ticket
 
 CANCELLED_BY_CLIENT = "cancelled"
 DRAINING = "draining"
 CUT = "cut"
 
 
-@final
-class Opened:
+class Opened(Protocol):
     """One call that a server works on."""
 
-    __slots__ = ("_gate", "call", "stopped", "ticket")
-
-    def __init__(self, call: Call, ticket: Ticket, gate: Gate) -> None:
-        """Take the call, its ticket and the gate that knows how to cancel it."""
-        self._gate = gate
-        self.call = call
-        self.ticket = ticket
-        self.stopped = ""
+    @property
+    def ticket(self) -> Ticket:
+        """What it holds in the gate."""
+        ...
 
     def stop(self, why: str) -> None:
-        """Tell the server that nobody waits and wake who waits for it."""
-        if not self.stopped:
-            self.stopped = why
-            self.tell()
-            self.call.expire()
-
-    def tell(self) -> None:
-        """Tell the server that nobody waits."""
-        self.call.cancel(self._gate.cancel(self.ticket))
+        """Tell the server that nobody waits, and end."""
+        ...
 
 
 @final

@@ -82,6 +82,53 @@ async def test_a_cancelled_reader_leaves_the_call_usable() -> None:
     assert await call.receive() == b"reply"
 
 
+class Taken:
+    def __init__(self) -> None:
+        self.said: list[object] = []
+
+    def take(self, message: bytes) -> None:
+        self.said.append(message)
+
+    def fail(self, fault: LinkFault) -> None:
+        self.said.append(fault.reason)
+
+
+@pytest.mark.requirement("R-PATH")
+async def test_a_taker_is_given_each_message_at_once_until_the_end() -> None:
+    call, carrier = make()
+    taken = Taken()
+    call.attach(taken)
+    for number in range(QUEUE_MESSAGES + 2):
+        assert call.put(b"%d" % number, final=False)
+    assert len(taken.said) == QUEUE_MESSAGES + 2
+    call.expire()
+    call.put(b"late", final=True)
+    call.fail(LinkFault("lost", "second"))
+    assert taken.said[-2:] == [b"257", "deadline"]
+    assert carrier.said == []
+
+
+@pytest.mark.requirement("R-PATH")
+async def test_a_taker_hears_of_a_call_that_failed_before() -> None:
+    call, _ = make()
+    taken = Taken()
+    call.fail(LinkFault("unavailable", "no connection"))
+    call.attach(taken)
+    assert taken.said == ["unavailable"]
+
+
+@pytest.mark.requirement("R-CLOSE")
+async def test_a_closed_call_holds_nobody_and_tells_nobody() -> None:
+    call, _ = make()
+    taken = Taken()
+    call.attach(taken)
+    call.slow = lambda: taken.take(b"slow")
+    call.close()
+    call.put(b"late", final=True)
+    call.fail(LinkFault("lost", "late"))
+    assert (taken.said, call.slow) == ([], None)
+
+
 @pytest.mark.requirement("R-SSE")
 @pytest.mark.parametrize(
     ("message", "count"), [(b"x", QUEUE_MESSAGES + 1), (bytes(QUEUE_BYTES // 2), 3)]

@@ -5,6 +5,8 @@ import pytest
 
 from mcpgate.errors import LinkFault
 from mcpgate.links.http_connection import HEAD_BYTES, IDLE_NS, HttpConnection
+from mcpgate.links.outbox import Outbox
+from tests.support.links import AtOnce
 
 JSON: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 CHUNKED: Final = (
@@ -77,7 +79,7 @@ class Reader:
 
 def start() -> tuple[HttpConnection, FakeTransport, Owner, Reader]:
     owner, transport, reader = Owner(), FakeTransport(), Reader()
-    connection = HttpConnection(owner)
+    connection = HttpConnection(owner, Outbox(AtOnce()))
     connection.connection_made(transport)
     connection.send(reader, b"request")
     return connection, transport, owner, reader

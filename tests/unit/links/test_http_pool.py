@@ -3,8 +3,9 @@ import pytest
 from mcpgate.errors import LinkFault
 from mcpgate.links.http_connection import IDLE_NS, HttpConnection
 from mcpgate.links.http_pool import DRAIN_NS, WAITING_BYTES, HttpPool
+from mcpgate.links.outbox import Outbox
 from mcpgate.links.target import read_target
-from tests.support.links import ManualClock
+from tests.support.links import AtOnce, ManualClock
 from tests.unit.links.test_http_connection import JSON, FakeTransport, Reader
 
 
@@ -13,10 +14,12 @@ class Bench:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.pool = HttpPool(read_target("http://127.0.0.1/"), None, self.clock, 0)
+        self.outbox = Outbox(AtOnce())
+        target = read_target("http://127.0.0.1/")
+        self.pool = HttpPool(target, None, self.clock, 0, self.outbox)
 
     def connect(self) -> tuple[HttpConnection, FakeTransport]:
-        connection, transport = HttpConnection(self.pool), FakeTransport()
+        connection, transport = HttpConnection(self.pool, self.outbox), FakeTransport()
         connection.connection_made(transport)
         self.pool.release(connection)
         return connection, transport

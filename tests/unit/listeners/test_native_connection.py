@@ -1,5 +1,6 @@
 """A connection serves one request after the other, within its times and sizes."""
 
+import asyncio
 import logging
 
 import pytest
@@ -46,6 +47,59 @@ async def test_pipelined_requests_wait_for_their_turn(bench: Bench, script: Scri
     bench.receive(ask("/a")[10:])
     await bench.settle()
     assert bench.transport.sent.count(OK) == 3
+
+
+@pytest.mark.requirement("R-FRONT")
+async def test_a_whole_request_is_answered_within_its_callback(
+    bench: Bench, script: Script
+) -> None:
+    bench.receive(ask("/now", body=b"whole"))
+    assert not bench.connection.busy
+    assert bench.transport.sent == b"", "it is sent at the end of the turn"
+    await asyncio.sleep(0)
+    assert bench.transport.sent.endswith(b"\r\n\r\nwhole")
+    for piece in (ask("/a", "content-length: 2"), b"o", b"k"):
+        bench.receive(piece)
+    bench.receive(ask("/now"))
+    assert script.wholes == [b"whole", None]
+    await bench.settle()
+    assert script.wholes == [b"whole", None, b""]
+
+
+@pytest.mark.requirement("R-FRONT")
+async def test_pipelined_requests_take_one_turn_each_and_keep_their_order(
+    bench: Bench, script: Script
+) -> None:
+    numbers = [b"%d" % number for number in range(1500)]
+    whole = b"".join(ask("/now", body=number) for number in numbers[:-1])
+    bench.receive(whole)
+    bench.receive(ask("/now", body=numbers[-1]))
+    assert script.wholes == [b"0"], "one client keeps no other waiting"
+    for _ in numbers:
+        await asyncio.sleep(0)
+    assert script.wholes == numbers
+    assert bench.transport.sent.count(OK) == len(numbers)
+    assert bench.transport.reading
+
+
+@pytest.mark.requirement("R-FRONT")
+async def test_an_equal_head_is_weighed_once(bench: Bench, script: Script) -> None:
+    for _ in range(3):
+        bench.receive(ask("/now", body=b"same"))
+    bench.receive(ask("/now", body=b"longer"))
+    bench.receive(ask("/now", body=b"same"))
+    assert [len(scope.headers.keys()) for scope in script.weighed] == [2, 2, 2]
+    assert len(script.wholes) == 5
+
+
+@pytest.mark.requirement("R-LEAK")
+async def test_a_client_that_left_behind_its_requests_gets_no_answer(
+    bench: Bench, script: Script
+) -> None:
+    bench.receive(ask("/now") * 3)
+    bench.lose()
+    await bench.settle()
+    assert (len(script.wholes), len(bench.house)) == (1, 0)
 
 
 @pytest.mark.requirement("R-FRONT")
@@ -295,6 +349,18 @@ async def test_retiring_and_abandoning(bench: Bench, script: Script) -> None:
     await bench.settle()
     assert "abort" in stuck.ends
     assert not connection.busy
+
+
+@pytest.mark.requirement("R-FRONT")
+async def test_reply_of_this_turn_leaves_before_its_connection_ends(bench: Bench) -> None:
+    bench.receive(ask("/now", body=b"whole"))
+    bench.house.retire()
+    assert bench.transport.sent.endswith(b"whole")
+    assert bench.transport.ends == ["close"]
+    other = FakeTransport()
+    bench.connect(other).data_received(ask("/now", "connection: close", body=b"whole"))
+    assert other.sent.endswith(b"whole")
+    assert other.ends == ["eof"]
 
 
 @pytest.mark.requirement("R-STATUS")

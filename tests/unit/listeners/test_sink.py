@@ -191,16 +191,3 @@ def test_retiring_server_ends_connections() -> None:
     replies = Replies(closing=True)
     for headers in (replies.empty, replies.json, replies.sse):
         assert ("connection", "close") in headers
-
-
-@pytest.mark.requirement("R-SSE")
-def test_abandoned_stream_ends_and_an_unbegun_reply_does_not() -> None:
-    reply, sink, live = open_sink()
-    sink.abandon()
-    sink.send(500, b"{}")
-    assert (len(reply.whole), reply.streams) == (1, [])
-    reply, sink, live = open_sink()
-    sink.write(b"1")
-    sink.abandon()
-    assert not sink.write(b"2")
-    assert not live
