@@ -37,6 +37,7 @@ pub enum Fault {
 
 /// A place in the bytes being read.
 pub(crate) struct Reader<'a> {
+    pub(crate) text: &'a str,
     pub(crate) bytes: &'a [u8],
     pub(crate) at: usize,
 }
@@ -48,10 +49,12 @@ pub(crate) const fn short(value: usize) -> u32 {
 }
 
 impl Reader<'_> {
+    #[inline]
     pub(crate) fn peek(&self) -> u8 {
         self.bytes.get(self.at).copied().unwrap_or(0)
     }
 
+    #[inline]
     pub(crate) fn bump(&mut self) {
         self.at = self.at.wrapping_add(1);
     }
@@ -64,6 +67,7 @@ impl Reader<'_> {
         Fault::Syntax(self.place())
     }
 
+    #[inline]
     pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Fault> {
         if self.peek() != byte {
             return Err(self.syntax());
@@ -168,6 +172,7 @@ impl Reader<'_> {
         Ok(value)
     }
 
+    #[inline]
     fn digits(&mut self) -> Result<(), Fault> {
         if !self.peek().is_ascii_digit() {
             return Err(self.syntax());
@@ -178,6 +183,7 @@ impl Reader<'_> {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn number(&mut self) -> Result<(), Fault> {
         let start = self.at;
         if self.peek() == b'-' {

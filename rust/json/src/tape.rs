@@ -74,7 +74,7 @@ pub struct Tape {
 /// A scanned document: its bytes and its nodes; the default one holds nothing but a null.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Doc<'a> {
-    bytes: &'a [u8],
+    text: &'a str,
     cells: &'a [Cell],
 }
 
@@ -90,10 +90,10 @@ impl Tape {
         if bytes.starts_with(b"\xef\xbb\xbf") {
             return Err(Fault::Bom);
         }
-        std::str::from_utf8(bytes).map_err(|_| Fault::Utf8)?;
+        let text = std::str::from_utf8(bytes).map_err(|_| Fault::Utf8)?;
         self.cells.clear();
         self.open.clear();
-        let mut reader = Reader { bytes, at: 0 };
+        let mut reader = Reader { text, bytes, at: 0 };
         reader.blank();
         self.value(&mut reader, depth)?;
         while let Some(frame) = self.open.pop() {
@@ -103,7 +103,7 @@ impl Tape {
         if reader.at < bytes.len() {
             return Err(Fault::Trailing(reader.place()));
         }
-        Ok(Doc { bytes, cells: &self.cells })
+        Ok(Doc { text, cells: &self.cells })
     }
 
     /// Give back the memory of an unusually large document.
@@ -146,6 +146,7 @@ impl Tape {
         }
     }
 
+    #[inline]
     fn key(&mut self, reader: &mut Reader<'_>, frame: &mut Frame) -> Result<(), Fault> {
         let start = reader.at;
         let escaped = reader.string()?;
@@ -178,7 +179,7 @@ impl Tape {
             cell.count = frame.count;
         }
         if frame.suspect {
-            let doc = Doc { bytes: reader.bytes, cells: &self.cells };
+            let doc = Doc { text: reader.text, cells: &self.cells };
             doc.check_keys(Node(frame.cell))?;
         }
         Ok(())
@@ -237,6 +238,7 @@ impl Tape {
         Ok(())
     }
 
+    #[inline]
     fn push(&mut self, kind: NodeKind, start: u32, end: u32) {
         let next = short(self.cells.len()).wrapping_add(1);
         self.cells.push(Cell { kind, start, end, next, count: 0 });
@@ -258,19 +260,22 @@ impl<'a> Doc<'a> {
 
     /// All bytes of the document.
     pub const fn bytes(&self) -> &'a [u8] {
-        self.bytes
+        self.text.as_bytes()
     }
 
+    #[inline]
     fn cell(&self, node: Node) -> Option<&'a Cell> {
         self.cells.get(node.0 as usize)
     }
 
     /// What the node is.
+    #[inline]
     pub fn kind(&self, node: Node) -> NodeKind {
         self.cell(node).map_or(NodeKind::Null, |cell| cell.kind)
     }
 
     /// Whether the node is a string.
+    #[inline]
     pub fn is_string(&self, node: Node) -> bool {
         matches!(self.kind(node), NodeKind::Plain | NodeKind::Escaped)
     }
@@ -283,26 +288,31 @@ impl<'a> Doc<'a> {
     }
 
     /// Whether the node is an object.
+    #[inline]
     pub fn is_object(&self, node: Node) -> bool {
         self.kind(node) == NodeKind::Object
     }
 
     /// Where the node's bytes are, quotes and brackets included.
+    #[inline]
     pub fn span(&self, node: Node) -> Range<usize> {
         self.cell(node).map_or(0..0, |cell| cell.start as usize..cell.end as usize)
     }
 
     /// The node's bytes, quotes and brackets included.
+    #[inline]
     pub fn raw(&self, node: Node) -> &'a [u8] {
-        self.bytes.get(self.span(node)).unwrap_or_default()
+        self.bytes().get(self.span(node)).unwrap_or_default()
     }
 
     /// The node's bytes as text.
+    #[inline]
     pub fn raw_text(&self, node: Node) -> &'a str {
-        std::str::from_utf8(self.raw(node)).unwrap_or_default()
+        self.text.get(self.span(node)).unwrap_or_default()
     }
 
     /// How many members or items the node has.
+    #[inline]
     pub fn len(&self, node: Node) -> usize {
         self.cell(node).map_or(0, |cell| cell.count as usize)
     }
@@ -313,10 +323,11 @@ impl<'a> Doc<'a> {
     }
 
     /// A string's text; empty for any other node.
+    #[inline]
     pub fn text(&self, node: Node) -> Cow<'a, str> {
-        let raw = self.raw_text(node);
-        let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        match (self.kind(node), inner) {
+        let span = self.span(node);
+        let inside = span.start.wrapping_add(1)..span.end.wrapping_sub(1);
+        match (self.kind(node), self.text.get(inside)) {
             (NodeKind::Plain, Some(inner)) => Cow::Borrowed(inner),
             (NodeKind::Escaped, Some(inner)) => Cow::Owned(unescape(inner)),
             _ => Cow::Borrowed(""),
@@ -329,11 +340,13 @@ impl<'a> Doc<'a> {
     }
 
     /// The cell after a container's own: its first key or item, if it has one.
+    #[inline]
     pub const fn first(&self, node: Node) -> Node {
         Node(node.0.wrapping_add(1))
     }
 
     /// The cell after a value and all inside it: the next key or item, if there is one.
+    #[inline]
     pub fn after(&self, node: Node) -> Node {
         Node(self.cell(node).map_or(u32::MAX, |cell| cell.next))
     }
@@ -374,6 +387,7 @@ impl<'a> Doc<'a> {
     }
 
     /// Whether a key node reads as `key`.
+    #[inline]
     pub fn is_key(&self, name: Node, key: &str) -> bool {
         match self.kind(name) {
             NodeKind::Plain => {

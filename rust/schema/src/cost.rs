@@ -15,6 +15,8 @@ use crate::{SchemaFault, fault};
 pub(crate) const SUBSCHEMAS: usize = 10_000;
 /// Subschemas that judge one and the same place, counted as often as they do.
 pub(crate) const AT_ONE_PLACE: u64 = 5_000;
+/// Subschemas that judge one place and are paid for by the visit alone.
+const FEW_AT_ONE_PLACE: u64 = 16;
 /// Subschemas within each other that judge one and the same place.
 pub(crate) const DEEP_AT_ONE_PLACE: u32 = 32;
 /// Different patterns of a schema.
@@ -139,6 +141,7 @@ impl<'r> Surveyor<'r> {
         for (schema, resolver) in found {
             let load = self.load(schema, &resolver, 0)?;
             self.widest.idle = self.widest.idle.max(load.idle);
+            self.widest.count = self.widest.count.max(load.count);
             self.widest.names = self.widest.names.max(load.names);
         }
         Ok(self.report())
@@ -146,8 +149,10 @@ impl<'r> Surveyor<'r> {
 
     fn report(&self) -> Survey {
         let texts = self.texts;
+        let many = self.widest.count > FEW_AT_ONE_PLACE;
         let prices = Prices {
-            visit: (self.widest.idle / 2).saturating_add(1),
+            visit: if many { (self.widest.idle / 2).saturating_add(1) } else { self.widest.count },
+            look: u64::from(many),
             text: texts.text.max(1),
             byte: texts.byte.max(self.content),
             square: texts.square,

@@ -28,6 +28,9 @@ const SQUARE_BYTES: u64 = 16;
 pub(crate) struct Prices {
     /// For each member or item visited.
     pub(crate) visit: u64,
+    /// For each look at a value; nothing where few subschemas judge one place, for then the visit
+    /// has paid for all of them.
+    pub(crate) look: u64,
     /// For each text handed to a pattern.
     pub(crate) text: u64,
     /// For each byte of such a text, in 1/32 of a unit.
@@ -60,6 +63,7 @@ impl Default for Prices {
     fn default() -> Self {
         Self {
             visit: 1,
+            look: 1,
             text: 1,
             byte: 1,
             square: false,
@@ -91,6 +95,14 @@ impl Meter {
         match self.left.get().checked_sub(units) {
             Some(rest) => self.left.set(rest),
             None => stop(),
+        }
+    }
+
+    /// Pay for a look at a value.
+    #[inline]
+    pub(crate) fn pay_look(&self) {
+        if self.prices.look > 0 {
+            self.pay(self.prices.look);
         }
     }
 

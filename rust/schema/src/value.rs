@@ -56,10 +56,10 @@ impl<'a> Scene<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// The node's kind, paid for.
+    /// The node's kind, paid for where many subschemas ask for it.
     #[inline]
     pub(crate) fn kind(&self) -> NodeKind {
-        self.scene.meter.pay(1);
+        self.scene.meter.pay_look();
         self.scene.doc.kind(self.node)
     }
 
@@ -258,7 +258,7 @@ impl<'a> JsonNode<'a, TapeJson> for Item<'a> {
 
     #[inline]
     fn identity(&self) -> Option<NodeIdentity> {
-        self.scene.meter.pay(1);
+        self.scene.meter.pay_look();
         let scene = std::ptr::from_ref(self.scene) as usize;
         Some(NodeIdentity::tagged(scene, self.node.index()))
     }
