@@ -67,6 +67,7 @@ REQUIREMENTS: Final = (
     Requirement("R-FIGURES", "Figures are printed against their bars and fail when short", JOB),
     Requirement("R-PEERS", "Official clients list and call through the gateway", JOB),
     Requirement("R-SSE", "Streams are cut, kept open and ended as the protocol says", JOB),
+    Requirement("R-STDIO", "A client reaches the gateway by stdio as it does by HTTP", "issue 5"),
     Requirement("R-STDIO-LIFE", "Children are supervised and leave no process behind", JOB),
     Requirement("R-SESSION", "A session lives, ends and expires as the protocol says", JOB),
     Requirement("R-SEAL", "Ids that we hand out cannot be forged or swapped", JOB),

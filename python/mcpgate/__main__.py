@@ -2,6 +2,6 @@
 
 import sys
 
-from mcpgate.cli.main import main
+from mcpgate.cli.entry import main
 
 sys.exit(main())

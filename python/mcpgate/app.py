@@ -38,7 +38,7 @@ from mcpgate.links.pool import Pool
 from mcpgate.links.setup import Setup
 from mcpgate.links.wheel import Wheel
 from mcpgate.listeners.body import BodyReader
-from mcpgate.listeners.choice import ListenerServer, open_listener
+from mcpgate.listeners.choice import ListenerServer, open_listeners
 from mcpgate.listeners.http import Parts
 from mcpgate.listeners.sink import HttpSink
 from mcpgate.model import Era, Link, Peer
@@ -252,11 +252,10 @@ class Gateway:
 
     async def _listen(self, core: Core, config: Config) -> None:
         parts = core.list_parts(self._describe_readiness)
-        for listener in config.listeners:
-            server = open_listener(listener, parts, core.wheel, core.clock, self._fail)
+        for name, server in open_listeners(config, parts, core.wheel, core.clock, self._fail):
             await server.start()
             self.listeners.append(server)
-            _log.info("listener.opened", extra={"listener": listener.name, "url": server.url})
+            _log.info("listener.opened", extra={"listener": name, "url": server.url})
 
     async def _run_parts(self, core: Core) -> None:
         async with asyncio.TaskGroup() as group:
@@ -351,7 +350,7 @@ class Gateway:
         published = core.publisher.status
         quarantined, flagged = count_entries(published.marks)
         status = Status(
-            urls=tuple(listener.url for listener in self.listeners),
+            urls=tuple(listener.url for listener in self.listeners if listener.url),
             version=self._release,
             pid=os.getpid(),
             config=self._source.path,

@@ -42,27 +42,31 @@ class Exchange:
         self.open = OpenCalls()
 
     def begin(
-        self, raw: bytes, caller: Caller, head: Head | None, sink: Sink
+        self, raw: bytes, caller: Caller, head: Head | None, sink: Sink, ids: str = ""
     ) -> "OpenExchange | Verdict | None":
-        """Carry one message; return what is not over yet, or the verdict that opens a stream."""
+        """Carry one message; return what is not over yet, or the verdict that opens a stream.
+
+        `ids` names the space in which the client's request ids are looked up where that is not its
+        session; a cancel there is returned too, for it may mean a stream.
+        """
         verdict = self.gate.inspect(raw, caller, head, self.now())
         if verdict.outcome == _FORWARD:
             opened = OpenExchange(self, verdict, sink)
-            opened.start(verdict, caller)
+            opened.start(verdict, caller, ids)
             return None if opened.over else opened
         self.record()
         if verdict.subscription:
             return verdict
         if verdict.cancels:
-            self.open.cancel(caller.session, verdict.cancels)
+            self.open.cancel(ids or caller.session, verdict.cancels)
         sink.send(verdict.status, verdict.body, verdict.session)
-        return None
+        return verdict if ids and verdict.cancels else None
 
     async def run(
-        self, raw: bytes, caller: Caller, head: Head | None, sink: Sink
+        self, raw: bytes, caller: Caller, head: Head | None, sink: Sink, ids: str = ""
     ) -> Verdict | None:
         """Carry one message to its last reply; return the verdict of one that opens a stream."""
-        begun = self.begin(raw, caller, head, sink)
+        begun = self.begin(raw, caller, head, sink, ids)
         if isinstance(begun, OpenExchange):
             await begun
             return None

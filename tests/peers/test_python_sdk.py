@@ -4,6 +4,7 @@ from typing import Literal
 
 import pytest
 from mcp.client.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import TextContent
 
@@ -86,3 +87,43 @@ async def test_an_unknown_tool_is_one_clear_error(gateway: str, mode: Mode) -> N
             await client.call_tool("everything__no-such-tool", {})
         assert caught.value.error.code == -32602
         assert (await client.list_tools()).tools
+
+
+@pytest.fixture
+def by_stdio(command: list[str], command_env: dict[str, str]) -> StdioServerParameters:
+    """Say how the SDK starts the command."""
+    return StdioServerParameters(command=command[0], args=command[1:], env=command_env)
+
+
+@pytest.mark.requirement("R-STDIO")
+@pytest.mark.parametrize("mode", MODES)
+async def test_lists_and_calls_by_stdio(by_stdio: StdioServerParameters, mode: Mode) -> None:
+    async with Client(stdio_client(by_stdio), mode=mode) as client:
+        assert client.protocol_version == MODES[mode]
+        tools = await client.list_tools()
+        assert not missing_tools([tool.name for tool in tools.tools])
+        for call in CALLS:
+            result = await client.call_tool(call.tool, dict(call.arguments))
+            (content,) = result.content
+            assert isinstance(content, TextContent)
+            assert call.answer in content.text
+
+
+@pytest.mark.requirement("R-STDIO")
+@pytest.mark.parametrize("mode", MODES)
+async def test_hears_of_progress_by_stdio(by_stdio: StdioServerParameters, mode: Mode) -> None:
+    heard: list[float] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        heard.append(progress)
+
+    async with Client(stdio_client(by_stdio), mode=mode) as client:
+        result = await client.call_tool(
+            "everything__trigger-long-running-operation",
+            {"duration": 0.4, "steps": 4},
+            progress_callback=hear,
+        )
+        with pytest.raises(MCPError, match="Unknown tool"):
+            await client.call_tool("everything__no-such-tool", {})
+    assert not result.is_error
+    assert heard == [1, 2, 3, 4]

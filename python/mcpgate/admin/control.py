@@ -9,10 +9,7 @@ import asyncio
 import fcntl
 import logging
 import os
-import socket
-import struct
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, final
 
@@ -20,6 +17,7 @@ import msgspec
 
 from mcpgate.admin.wire import LINE_LIMIT_BYTES, Fault, Reply, Request
 from mcpgate.errors import GateError, GatewayFault
+from mcpgate.unix import bind_private, is_ours, remove
 
 Handler = Callable[[bytes], Awaitable[bytes]]
 """Takes the whole request line as JSON, returns the result as JSON; raises GateError to refuse."""
@@ -48,7 +46,7 @@ class Control:
         """Take the state directory and listen; raise GatewayFault if another gateway has it."""
         self._lock = _take_lock(f"{self._path}.lock")
         try:
-            listener = _bind(self._path)
+            listener = bind_private(self._path)
         except OSError as fault:
             self._release()
             text = f"control socket {self._path} cannot be made: {fault.strerror or fault}"
@@ -62,7 +60,7 @@ class Control:
         if self._server is not None:
             self._server.close()
             self._server = None
-            _remove(self._path)
+            remove(self._path)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -153,26 +151,5 @@ def _take_lock(path: str) -> int:
     return fd
 
 
-def _bind(path: str) -> socket.socket:
-    _remove(path)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        listener.bind(path)
-        Path(path).chmod(0o600)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _remove(path: str) -> None:
-    with suppress(FileNotFoundError):
-        Path(path).unlink()
-
-
 def _is_operator(writer: asyncio.StreamWriter) -> bool:
-    peer = writer.get_extra_info("socket")
-    with socket.socket(fileno=os.dup(peer.fileno())) as known:
-        raw = known.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    uid = struct.unpack("3i", raw)[1]
-    return uid in (0, os.geteuid())
+    return is_ours(writer.get_extra_info("socket").fileno())

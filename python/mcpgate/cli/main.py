@@ -17,6 +17,7 @@ COMMANDS: Final[dict[str, str]] = {
     "call": "Call a tool through the running gateway.",
     "quarantine": "Show the entries that are held back from clients, and why.",
     "approve": "Approve entries that are quarantined, as they are now.",
+    "stdio": "Let a client that starts its servers as commands speak to the gateway.",
     "explain": "Show what happened in an event.",
     "version": "Say which mcpgate this is.",
     "completion": "Print what a shell needs to complete commands.",

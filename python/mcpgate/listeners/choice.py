@@ -1,17 +1,27 @@
-"""Which server a listener gets; both serve the same front."""
+"""Which server a listener gets; both kinds serve the same front, and every gateway has lines."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from mcpgate.clock import Clock
-from mcpgate.config.model import Listener, split_address
+from mcpgate.config.model import Config, Listener, split_address
 from mcpgate.links.wheel import Wheel
 from mcpgate.listeners.heads import PeerRules, list_hosts
 from mcpgate.listeners.http import HttpFront, Parts
+from mcpgate.listeners.lines import LinesServer
 from mcpgate.listeners.native import NativeServer
 from mcpgate.listeners.server import HttpServer
 
-ListenerServer = HttpServer | NativeServer
+ListenerServer = HttpServer | NativeServer | LinesServer
+
+
+def open_listeners(
+    config: Config, parts: Parts, wheel: Wheel, clock: Clock, lost: Callable[[], None]
+) -> Iterator[tuple[str, ListenerServer]]:
+    """Make, by name, what the configuration lists, and the one behind `mcpgate stdio`."""
+    for listener in config.listeners:
+        yield listener.name, open_listener(listener, parts, wheel, clock, lost)
+    yield "clients", LinesServer(config.state_dir, parts, wheel, config.limits.message_bytes)
 
 
 def open_listener(

@@ -51,7 +51,7 @@ class OpenExchange:
         self._key: tuple[str, bytes] | int = 0
         self._then: Callable[[], None] | None = None
 
-    def start(self, verdict: Verdict, caller: Caller) -> None:
+    def start(self, verdict: Verdict, caller: Caller, ids: str = "") -> None:
         """Send the message to its server; it may be over at once."""
         means, ticket = self._means, self.ticket
         try:
@@ -61,7 +61,7 @@ class OpenExchange:
                 self._fail("unavailable")
             else:
                 call = self._call = link.call(verdict, ticket.upstream_id, ticket.deadline_ns)
-                self._key = means.open.add(caller.session, self)
+                self._key = means.open.add(ids or caller.session, self)
                 if caller.modern:  # for these, leaving is cancelling
                     call.slow = self._watch
                 call.attach(self)

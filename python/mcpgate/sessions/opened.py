@@ -59,6 +59,12 @@ class OpenCalls:
         opened.stop(CANCELLED_BY_CLIENT)
         return True
 
+    def leave(self, ids: str) -> None:
+        """Stop every call in a space of ids, because its client has left."""
+        for key, opened in list(self._open.items()):
+            if isinstance(key, tuple) and key[0] == ids:
+                opened.stop(CANCELLED_BY_CLIENT)
+
     def stop_all(self) -> None:
         """Stop every call, because the gateway ends."""
         for opened in list(self._open.values()):
