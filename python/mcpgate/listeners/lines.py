@@ -84,7 +84,7 @@ class LinesServer:
         return not self._connections
 
     def add(self, connection: LinesConnection) -> str:
-        """Keep a connection and return the name of its space of ids; empty if there are too many."""
+        """Keep a connection and name its space of ids; empty if there are too many."""
         if len(self._connections) >= CONNECTIONS or self._stopping:
             return ""
         self._connections[connection] = None

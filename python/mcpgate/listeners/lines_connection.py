@@ -38,7 +38,7 @@ class Room(Protocol):
     no_head: Head
 
     def add(self, connection: "LinesConnection") -> str:
-        """Keep a connection and return the name of its space of ids; empty if there are too many."""
+        """Keep a connection and name its space of ids; empty if there are too many."""
         ...
 
     def discard(self, connection: "LinesConnection") -> None:
