@@ -8,7 +8,7 @@ CONFIG ?= examples/quickstart/mcpgate.yaml
 BIN := .venv/bin
 RUST := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml $(wildcard Cargo.lock)
 PARTS := $(wildcard $(foreach part,node npm,$(addprefix scripts/parts/$(part)/,package.json package-lock.json .npmrc)))
-SERVERS := $(wildcard scripts/parts/servers/* scripts/parts/servers/.npmrc)
+PEERS := $(wildcard $(foreach part,servers sdk-1 python-1,scripts/parts/$(part)/* scripts/parts/$(part)/.npmrc))
 
 # One profile and one target directory, so that everything is compiled once.
 export CARGO_TARGET_DIR := $(CURDIR)/target
@@ -71,7 +71,7 @@ clean: ## remove everything that was built or fetched
 
 .PHONY: parts-for-tests
 parts-for-tests: # a missing part fails in CI; elsewhere the tests that need it are skipped by name
-	@$(MAKE) --no-print-directory .parts/.installed .parts/.servers .parts/.schemas || [ "$$CI" != true ]
+	@$(MAKE) --no-print-directory .parts/.installed .parts/.peers .parts/.schemas || [ "$$CI" != true ]
 
 .venv/.installed: requirements-dev.txt
 	@scripts/venv.sh $(PYTHON)
@@ -86,9 +86,9 @@ parts-for-tests: # a missing part fails in CI; elsewhere the tests that need it 
 	@scripts/parts.sh
 	@touch $@
 
-# Only a test needs these, so `make run` does not fetch them.
-.parts/.servers: scripts/parts.sh $(SERVERS) | .parts/.installed
-	@PYTHON=$(PYTHON) scripts/parts.sh servers
+# Only tests need these, so `make run` does not fetch them.
+.parts/.peers: scripts/parts.sh $(PEERS) | .parts/.installed
+	@PYTHON=$(PYTHON) scripts/parts.sh peers
 	@touch $@
 
 .parts/.schemas: scripts/parts/schemas.sh requirements-dev.txt | .venv/.installed

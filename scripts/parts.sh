@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fetches the programs of scripts/parts/ into .parts/: npm packages, and Node where the machine's is old.
-# Usage: scripts/parts.sh [servers]; with `servers`, only the real servers whose definitions a test screens.
+# Usage: scripts/parts.sh [peers]; with `peers`, what only tests need: real servers whose definitions are
+# screened, and the first SDKs, which cannot live beside the current ones.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,14 +16,19 @@ if ! command -v npm >/dev/null; then
     echo "npm is missing: install Node 20 or newer" >&2
     exit 1
 fi
-if [ "${1:-}" = servers ]; then
-    echo "fetching real servers into .parts/servers"
-    fetch servers
-    python=${PYTHON:-python3}
-    [ -x .parts/servers/venv/bin/python ] || "$python" -m venv .parts/servers/venv
+python_part() { # NAME FOLDER: a virtual environment with exactly what scripts/parts/NAME lists
+    [ -x "$2/bin/python" ] || "${PYTHON:-python3}" -m venv "$2"
     # The list is complete, so nothing is resolved again.
-    .parts/servers/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
-        -r scripts/parts/servers/requirements.txt
+    "$2/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+        -r "scripts/parts/$1/requirements.txt"
+}
+
+if [ "${1:-}" = peers ]; then
+    echo "fetching real servers and the first SDKs into .parts"
+    fetch servers
+    python_part servers .parts/servers/venv
+    fetch sdk-1
+    python_part python-1 .parts/python-1
     exit
 fi
 echo "fetching parts into .parts"

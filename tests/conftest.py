@@ -50,6 +50,12 @@ def npm_parts() -> Path:
 
 
 @pytest.fixture(scope="session")
+def python_1() -> Path:
+    """Find the interpreter that has the last 1.x of the Python SDK."""
+    return need_part(ROOT / ".parts/python-1/bin/python", "the 1.x of the Python SDK")
+
+
+@pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """Find TCP ports on loopback that nobody listens on and that were not given out before."""
     given: set[int] = set()

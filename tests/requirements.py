@@ -6,6 +6,7 @@ from typing import Final
 MCP: Final = "https://modelcontextprotocol.io/specification"
 JOB: Final = "issue 3"
 FIREWALL: Final = "issue 4"
+FIVE: Final = "issue 5"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ REQUIREMENTS: Final = (
     Requirement("R-TLS", "TLS is served; a changed certificate is taken up", JOB),
     Requirement("R-LINK-HTTP", "HTTP links are warm, pooled, verified and follow no redirect", JOB),
     Requirement("R-LINK-STDIO", "Lines of any length pass; one bad line harms no other", JOB),
+    Requirement("R-LINK-SSE", "HTTP+SSE servers are called; one stream, one origin", FIVE),
+    Requirement("R-LINK-WS", "WebSocket servers are called; one message per text message", FIVE),
     Requirement("R-ERA", "A server's era is found once and kept", JOB),
     Requirement("R-CATALOG", "All entries of all servers are in one complete, stable list", JOB),
     Requirement("R-NAMES", "Names are joined injectively and resolved by look-up", JOB),

@@ -7,7 +7,7 @@ import msgspec
 
 from mcpgate.errors import LinkFault
 
-TransportName = Literal["http", "stdio"]
+TransportName = Literal["http", "sse", "stdio", "websocket"]
 Era = Literal["legacy", "modern"]
 LinkState = Literal["starting", "up", "down", "stopped"]
 

@@ -23,7 +23,7 @@ from tests.support.gateways import (
     running,
     wait_for_entries,
 )
-from tests.support.lines import Line, connected, reason_of
+from tests.support.lines import Line, connected, reading, reason_of
 from tests.support.recording_server import TOOLS, RecordingServer
 
 pytestmark = pytest.mark.requirement("R-STDIO")
@@ -325,12 +325,12 @@ async def test_who_leaves_cancels_what_is_open(scene: Scene, half: bool) -> None
 async def test_who_does_not_read_is_cut(scene: Scene) -> None:
     scene.old.text = b"x" * (1 << 20)
     async with connected(scene.gateway) as line, connected(scene.gateway) as other:
-        line.writer.transport.pause_reading()  # type: ignore[attr-defined] # a reading transport
+        reading(line).pause_reading()
         line.send(*(call_modern("old__echo", number) for number in range(40)))
         assert len(await scene.wait_for_ends(40)) == 40
         scene.old.text = b""
         assert "result" in await other.ask(call_modern("old__echo", 1))
-        line.writer.transport.resume_reading()  # type: ignore[attr-defined] # a reading transport
+        reading(line).resume_reading()
         received = 0
         while not await line.is_over():
             received += 1

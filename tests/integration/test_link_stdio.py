@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mcpgate.config.model import Server
 from mcpgate.errors import LinkFault
-from mcpgate.links.open import open_stdio
+from mcpgate.links.open import open_wire
 from mcpgate.links.setup import Setup
-from mcpgate.links.stdio import STDERR_LINES, StdioLink
+from mcpgate.links.stdio import STDERR_LINES, StdioWire
+from mcpgate.links.wire import WireLink
 from mcpgate.model import Era
 from tests.support.link_world import a_setup, call_tool, finish, until
 
@@ -23,19 +25,25 @@ CHILD = Path(__file__).resolve().parents[1] / "support/stdio_child.py"
 
 def child_server(era: str, *arguments: str, **fields: object) -> Server:
     command = (sys.executable, "-I", "-S", str(CHILD), era, *arguments)
-    return Server(name="s", transport="stdio", command=command, **fields)  # type: ignore[arg-type] # fields of any kind
+    server = Server(name="s", transport="stdio", command=command)
+    return msgspec.structs.replace(server, **fields)
 
 
 @asynccontextmanager
 async def a_link(
     era: str = "legacy", hint: Era | None = "legacy", **limits: int | float
-) -> AsyncIterator[tuple[StdioLink, Setup]]:
+) -> AsyncIterator[tuple[WireLink, Setup]]:
     async with a_setup(**limits) as setup:
-        link, _ = await open_stdio(child_server(era), setup, hint)
+        link, _ = await open_wire(child_server(era), setup, hint)
         try:
             yield link, setup
         finally:
             await link.close()
+
+
+def child_of(link: WireLink) -> StdioWire:
+    assert isinstance(link.wire, StdioWire)
+    return link.wire
 
 
 def is_alive(pid: int) -> bool:
@@ -69,7 +77,7 @@ async def test_the_era_is_found_whatever_the_child_makes_of_the_question(
     child: str, hint: Era | None, era: str
 ) -> None:
     async with a_setup(probe_s=0.5 if child in {"silent", "slow"} else 10) as setup:
-        link, peer = await open_stdio(child_server(child), setup, hint)
+        link, peer = await open_wire(child_server(child), setup, hint)
         assert peer.era == era
         call, upstream_id = call_tool(setup, link, "ok")
         assert await finish(call) == {"jsonrpc": "2.0", "id": upstream_id, "result": "ok"}
@@ -212,7 +220,7 @@ async def test_the_end_of_a_child_ends_its_calls_and_its_link(tool: str, text: s
         with pytest.raises(LinkFault) as caught:
             await finish(late)
         assert caught.value.reason == "unavailable"
-        assert is_gone(link.pid)
+        assert is_gone(child_of(link).pid)
 
 
 @pytest.mark.requirement("R-STDIO-LIFE")
@@ -223,7 +231,7 @@ async def test_a_child_inherits_nothing_but_four_variables(tmp_path: Path) -> No
     try:
         async with a_setup() as setup:
             server = child_server("legacy", "a b", "", cwd=str(tmp_path), env={"OWN": "1"})
-            link, _ = await open_stdio(server, setup, "legacy")
+            link, _ = await open_wire(server, setup, "legacy")
             call, _ = call_tool(setup, link, "describe")
             said = (await finish(call))["result"]
             await link.close()
@@ -235,7 +243,7 @@ async def test_a_child_inherits_nothing_but_four_variables(tmp_path: Path) -> No
     assert set(said["env"]) <= {"HOME", "PATH", "LANG", "TMPDIR", "OWN", "LC_CTYPE"}
     assert "OWN" in said["env"]
     assert said["fds"] == [0, 1, 2]
-    assert (said["leads"], said["session"], said["pid"]) == (True, True, link.pid)
+    assert (said["leads"], said["session"], said["pid"]) == (True, True, child_of(link).pid)
     assert said["cwd"] == str(tmp_path)
     assert said["args"] == ["a b", ""]
 
@@ -247,7 +255,7 @@ async def test_a_child_starts_with_no_signal_ignored() -> None:
         server = Server(name="s", transport="stdio", command=command)
         # The last half is the signals that a program can reach; libc keeps two more to itself.
         with pytest.raises(LinkFault, match=r"status 7; its last words: SigIgn:\s+0{8}[08]0{7}$"):
-            await open_stdio(server, setup, "legacy")
+            await open_wire(server, setup, "legacy")
 
 
 @pytest.mark.requirement("R-STDIO-LIFE")
@@ -255,17 +263,17 @@ async def test_stderr_is_kept_and_shown() -> None:
     async with a_link() as (link, setup):
         call, _ = call_tool(setup, link, "complain")
         await finish(call)
-        await until(lambda: "two" in link.stderr_tail, setup.wheel)
-        assert link.stderr_tail == "one\ntwo\n"
+        await until(lambda: "two" in child_of(link).stderr_tail, setup.wheel)
+        assert child_of(link).stderr_tail == "one\ntwo\n"
 
 
 @pytest.mark.requirement("R-STDIO-LIFE")
 async def test_a_flood_on_stderr_is_no_flood_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "mcpgate.links.stdio")
     async with a_setup() as setup:
-        link = StdioLink(child_server("legacy"), setup)
+        wire = StdioWire(child_server("legacy"), setup)
         for _ in range(20 * STDERR_LINES):
-            link.take_complaint("noise")
+            wire.take_complaint("noise")
         shown = [record for record in caplog.records if record.msg == "server.stderr"]
         assert STDERR_LINES <= len(shown) < 5 * STDERR_LINES
 
@@ -276,7 +284,7 @@ async def test_a_closed_link_leaves_no_process(tool: str) -> None:
     async with a_link() as (link, setup):
         call, _ = call_tool(setup, link, tool)
         await finish(call)
-        pid = link.pid
+        pid = child_of(link).pid
         assert is_alive(pid)
     assert is_gone(pid)
 
@@ -303,15 +311,15 @@ async def test_a_killed_gateway_leaves_no_child_and_nothing_a_child_started() ->
     script = (
         "import asyncio, sys, uvloop\n"
         "from tests.integration.test_link_stdio import *\n"
-        "from mcpgate.links.open import open_stdio\n"
+        "from mcpgate.links.open import open_wire\n"
         "async def main():\n"
         "    async with a_setup() as setup:\n"
-        "        link, _ = await open_stdio(child_server('legacy'), setup, 'legacy')\n"
+        "        link, _ = await open_wire(child_server('legacy'), setup, 'legacy')\n"
         "        call, _ = call_tool(setup, link, 'grandchild')\n"
         "        print((await finish(call))['result'], flush=True)\n"
         "        call, _ = call_tool(setup, link, 'deaf')\n"
         "        await call.receive()\n"
-        "        print(link.pid, flush=True)\n"
+        "        print(child_of(link).pid, flush=True)\n"
         "        await link.wait_lost()\n"
         "uvloop.run(main())\n"
     )
@@ -363,7 +371,7 @@ async def test_what_cannot_be_started_is_named(command: tuple[str, ...], text: s
     async with a_setup() as setup:
         server = Server(name="s", transport="stdio", command=command)
         with pytest.raises(LinkFault, match=text) as caught:
-            await open_stdio(server, setup)
+            await open_wire(server, setup)
         assert caught.value.reason in {"unavailable", "lost"}
 
 
@@ -371,5 +379,5 @@ async def test_what_cannot_be_started_is_named(command: tuple[str, ...], text: s
 async def test_a_missing_folder_is_named() -> None:
     async with a_setup() as setup:
         with pytest.raises(LinkFault, match="in '/no/such': No such file") as caught:
-            await open_stdio(child_server("legacy", cwd="/no/such"), setup)
+            await open_wire(child_server("legacy", cwd="/no/such"), setup)
         assert caught.value.reason == "unavailable"

@@ -27,7 +27,7 @@ def report(listed: list[Listed], found: list[tuple[str, object, list[Mark]]]) ->
 
 async def test_real_definitions_live(tmp_path: Path) -> None:
     for path in missing_parts():
-        need_part(path, "a part with real servers (make .parts/.servers)")
+        need_part(path, "a part with real servers (make .parts/.peers)")
     listed = await list_servers(make_homes(tmp_path))
     rows = [(each.name, kind, entry) for each in listed for kind, entry in each.entries]
     marks = screen([entry for _, _, entry in rows])

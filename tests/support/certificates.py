@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import ssl
 from pathlib import Path
 
 from cryptography import x509
@@ -41,6 +42,13 @@ def write_certificate(
     replace(folder / "key.pem", private)
     replace(folder / "cert.pem", certificate.public_bytes(serialization.Encoding.PEM))
     return folder / "cert.pem", folder / "key.pem"
+
+
+def make_context(folder: Path) -> ssl.SSLContext:
+    """Write a certificate and return a server's context that shows it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*write_certificate(folder, "test"))
+    return context
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import cast
 
 from mcpgate.app import Gateway
 from mcpgate.unix import CLIENTS_NAME
@@ -63,3 +64,8 @@ def reason_of(message: dict[str, object]) -> str:
     error = message["error"]
     assert isinstance(error, dict)
     return str(error["data"]["reason"])
+
+
+def reading(line: Line) -> asyncio.ReadTransport:
+    """Return the transport of a connection as one that can pause; uvloop's have no such class."""
+    return cast("asyncio.ReadTransport", line.writer.transport)

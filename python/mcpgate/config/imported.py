@@ -27,6 +27,7 @@ from mcpgate.config.model import Server
 from mcpgate.config.rules import check_server, is_our_header
 from mcpgate.config.variables import Expanded, Variables
 from mcpgate.errors import ConfigError
+from mcpgate.model import TransportName
 
 SHAPES: Final[tuple[tuple[str, ...], ...]] = (
     ("mcpServers",),  # Claude Desktop, Claude Code, Cursor, Cline, Gemini, LM Studio
@@ -34,7 +35,12 @@ SHAPES: Final[tuple[tuple[str, ...], ...]] = (
     ("mcp", "servers"),  # VS Code, settings.json
     ("context_servers",),  # Zed
 )
-_HTTP_TYPES: Final = frozenset({"http", "streamable-http", "streamableHttp", "streamable_http"})
+_TYPES: Final[Mapping[str, TransportName]] = {
+    **dict.fromkeys(("http", "streamable-http", "streamableHttp", "streamable_http"), "http"),
+    "sse": "sse",
+    "stdio": "stdio",
+    **dict.fromkeys(("websocket", "ws"), "websocket"),
+}
 _KNOWN: Final = frozenset(
     {"command", "args", "env", "cwd", "url", "type", "headers", "disabled", "enabled"}
 )
@@ -156,6 +162,14 @@ def _blank(text: str) -> str:
     return re.sub(r"[^\n]", " ", text)
 
 
+def _choose_transport(kind: object, url: str) -> TransportName:
+    """Choose by the type, without one by the address; what does not fit is told later."""
+    if kind is None and url.startswith(("ws://", "wss://")):
+        return "websocket"
+    known = _TYPES.get(kind, "http") if isinstance(kind, str) else "http"
+    return "http" if known == "stdio" else known
+
+
 @final
 class _Reading:
     """One file being read: what was found so far."""
@@ -200,9 +214,6 @@ class _Reading:
                 self._note((key,), "is not used here")
         self._enabled = entry.get("disabled") is not True and entry.get("enabled") is not False
         command, url, kind = entry.get("command"), entry.get("url"), entry.get("type")
-        if kind == "sse":
-            self._note(("type",), "sse is not supported yet; this server is left out")
-            return
         before = len(self.problems)
         if isinstance(command, str) and command:
             server = Server(
@@ -216,7 +227,7 @@ class _Reading:
         elif isinstance(url, str) and url:
             server = Server(
                 name=name,
-                transport="http",
+                transport=_choose_transport(kind, url),
                 url=self._expand(("url",), url),
                 headers=self._drop(self._read_pairs(entry, "headers")),
                 enabled=self._enabled,
@@ -231,9 +242,8 @@ class _Reading:
         self.origins.append(self._at)
 
     def _check_type(self, kind: object, server: Server) -> None:
-        fits = kind in _HTTP_TYPES if server.transport == "http" else kind == "stdio"
-        if kind is not None and not fits:
-            known = ", ".join(sorted({"stdio", *_HTTP_TYPES}))
+        if kind is not None and (not isinstance(kind, str) or _TYPES.get(kind) != server.transport):
+            known = ", ".join(sorted(_TYPES))
             self._refuse(("type",), f"{json.dumps(kind)} is unknown for it; known: {known}")
 
     def _expand(self, path: Where, text: str) -> str:

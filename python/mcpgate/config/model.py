@@ -120,15 +120,20 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One MCP server that the gateway calls."""
 
     name: Annotated[Name, Meta(description="Unique name; its tools appear as name__tool.")]
-    transport: Annotated[TransportName, Meta(description="http is Streamable HTTP.")]
-    url: Annotated[str | None, Meta(description="Address of an http server.")] = None
+    transport: Annotated[
+        TransportName,
+        Meta(description="http is Streamable HTTP; sse is HTTP+SSE, the older form of it."),
+    ]
+    url: Annotated[
+        str | None, Meta(description="Address of a server that is not stdio: http(s) or ws(s).")
+    ] = None
     headers: Annotated[
         dict[Text, str],
-        Meta(description="Headers for an http server; secrets as env:NAME or file:path."),
+        Meta(description="Headers for the server at url; secrets as env:NAME or file:path."),
     ] = {}
     ca_file: Annotated[
         str | None,
-        Meta(description="PEM file of the authorities that an https server is checked by."),
+        Meta(description="PEM file of the authorities that an https or wss server is checked by."),
     ] = None
     command: Annotated[
         tuple[Text, ...], Meta(description="Program and arguments of a stdio server, as a list.")

@@ -24,8 +24,14 @@ _OUR_HEADERS: Final = frozenset(
         *("mcp-session-id", "te", "trailer", "transfer-encoding", "upgrade"),
     }
 )
-_HTTP_ONLY: Final = ("url", "headers", "ca_file")
+_URL_ONLY: Final = ("url", "headers", "ca_file")
 _STDIO_ONLY: Final = ("command", "cwd", "env")
+_URLS: Final = {
+    "http": ("http", "https", "https://host/mcp"),
+    "sse": ("http", "https", "https://host/sse"),
+    "websocket": ("ws", "wss", "wss://host/ws"),
+}
+_MODERN: Final = "2026-07-28"
 _METADATA_HOSTS: Final = frozenset({"metadata.google.internal", "metadata"})
 
 
@@ -67,20 +73,23 @@ def check_listener(listener: Listener) -> Iterator[Problem]:
 
 def check_server(server: Server) -> Iterator[Problem]:
     """List what is wrong with a server by itself, secrets aside."""
-    http = server.transport == "http"
-    for field in _STDIO_ONLY if http else _HTTP_ONLY:
+    stdio = server.transport == "stdio"
+    for field in _URL_ONLY if stdio else _STDIO_ONLY:
         if getattr(server, field):
-            other = "stdio" if http else "http"
+            other = "http, sse or websocket" if stdio else "stdio"
             yield Problem(
                 (field,), f"only for transport {other}; this server is {server.transport}"
             )
-    if http:
-        yield from _check_url(server.url)
-        yield from _check_headers(server.headers)
-    else:
+    if stdio:
         if not server.command:
             yield Problem(("transport",), 'stdio needs command, such as ["npx", "-y", "package"]')
         yield from _check_variables(server.env)
+    else:
+        yield from _check_url(server.transport, server.url)
+        yield from _check_headers(server.headers)
+    if server.transport == "sse" and server.revision == _MODERN:
+        text = f"{_MODERN} is not spoken over sse; name an older one, or auto"
+        yield Problem(("revision",), text)
     for index, name in _list_repeated(tool.name for tool in server.tools):
         yield Problem(("tools", index, "name"), f'"{name}" has settings above; keep one of them')
 
@@ -143,9 +152,10 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _check_url(url: str | None) -> Iterator[Problem]:
+def _check_url(transport: str, url: str | None) -> Iterator[Problem]:
+    plain, secure, example = _URLS[transport]
     if not url:
-        yield Problem(("transport",), "http needs url, such as https://host/mcp")
+        yield Problem(("transport",), f"{transport} needs url, such as {example}")
         return
     try:
         parts = urlsplit(url)
@@ -155,8 +165,9 @@ def _check_url(url: str | None) -> Iterator[Problem]:
         return
     if re.search(r"[^\x21-\x7e]", url):
         yield Problem(("url",), "holds a space or a character that must be percent-encoded")
-    elif parts.scheme not in ("http", "https") or not host or port == 0:
-        yield Problem(("url",), f'"{parts.scheme}" is not http or https, or the host is missing')
+    elif parts.scheme not in (plain, secure) or not host or port == 0:
+        text = f'"{parts.scheme}" is not {plain} or {secure}, or the host is missing'
+        yield Problem(("url",), text)
     elif "@" in parts.netloc:
         yield Problem(("url",), "holds a user or password; send it as a header by reference")
     elif parts.fragment:
@@ -178,7 +189,7 @@ def _is_forbidden(host: str) -> bool:
 def is_our_header(name: str) -> bool:
     """Say whether the gateway sets this header itself."""
     lowered = name.lower()
-    return lowered in _OUR_HEADERS or lowered.startswith("mcp-param-")
+    return lowered in _OUR_HEADERS or lowered.startswith(("mcp-param-", "sec-websocket-"))
 
 
 def _check_headers(headers: dict[str, str]) -> Iterator[Problem]:

@@ -8,7 +8,6 @@ be dialled three times in a row, is lost; whoever keeps links opens another.
 import asyncio
 import contextlib
 import logging
-import ssl
 from collections.abc import Callable
 from typing import final
 
@@ -16,6 +15,7 @@ from mcpgate.config.model import Server
 from mcpgate.errors import LinkFault
 from mcpgate.gate import REPLY
 from mcpgate.links.call import OpenCall
+from mcpgate.links.dial import load_trust
 from mcpgate.links.http_pool import HttpPool
 from mcpgate.links.http_reply import CallReply, PostReply
 from mcpgate.links.http_stream import HttpStream
@@ -27,7 +27,6 @@ from mcpgate.links.target import (
     ACCEPT_BOTH,
     ACCEPT_STREAM,
     NOTHING,
-    Target,
     check_headers,
     mirror,
     read_target,
@@ -279,15 +278,3 @@ class HttpLink:
     def _continue(self, reply: CallReply, payload: bytes) -> None:
         if not reply.call.ended:
             self._pool.send(reply, payload)
-
-
-def load_trust(target: Target, ca_file: str | None) -> ssl.SSLContext | None:
-    """Load whom an https server is checked by; None for http."""
-    if not target.secure:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except (OSError, ValueError) as error:
-        raise LinkFault("unavailable", f"ca_file {ca_file!r} cannot be used: {error}") from error
-    context.set_alpn_protocols(["http/1.1"])
-    return context

@@ -8,26 +8,23 @@ cancels) come first and may use a few connections more: a server whose calls all
 answer must not wait for one of them to end.
 """
 
-import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import Callable
 from typing import Final, final
 
 from mcpgate.clock import Clock
 from mcpgate.errors import LinkFault
+from mcpgate.links.dial import describe_failure, dial
 from mcpgate.links.http_connection import HttpConnection, Reply
 from mcpgate.links.outbox import Outbox
 from mcpgate.links.target import Target
 from mcpgate.links.workers import Workers
 
-DIAL_S: Final = 10.0
 DRAIN_NS: Final = 1_000_000_000
 DEAD_AFTER: Final = 3
 SPARE: Final = 4
 WAITING_BYTES: Final = 64 << 20
-_UNTRUSTED: Final = (18, 19, 20, 21)  # OpenSSL's codes of a chain that ends nowhere we know
 
 
 @final
@@ -136,7 +133,9 @@ class HttpPool:
         try:
             connection = await self._connect(_Apart())
         except (OSError, ValueError) as error:
-            raise LinkFault("unavailable", self._describe(error)) from error
+            raise LinkFault("unavailable", describe_failure(self._target, error)) from error
+        if not connection.usable:
+            raise LinkFault("unavailable", self._describe_refusal())
         connection.send(reply, payload)
 
     async def close(self) -> None:
@@ -162,32 +161,24 @@ class HttpPool:
             connection = await self._connect(self)
         except (OSError, ValueError) as error:
             self._dialling -= 1
-            self._dial_failed(self._describe(error))
+            self._dial_failed(describe_failure(self._target, error))
             return
         except BaseException:
             self._dialling -= 1
             raise
         self._dialling -= 1
         if not connection.usable:
-            self._dial_failed(f"{self._target.authority} closes connections as they open")
+            self._dial_failed(self._describe_refusal())
             return
         self._failures = 0
         self._open.add(connection)
         self.release(connection)
 
     async def _connect(self, owner: "HttpPool | _Apart") -> HttpConnection:
-        loop = asyncio.get_running_loop()
-        target = self._target
-        async with asyncio.timeout(DIAL_S):
-            transport, connection = await loop.create_connection(
-                lambda: HttpConnection(owner, self._outbox),
-                target.host,
-                target.port,
-                ssl=self._secure,
-                server_hostname=target.host if target.secure else None,
-            )
-        _keep_watch(transport)
-        return connection
+        return await dial(self._target, self._secure, lambda: HttpConnection(owner, self._outbox))
+
+    def _describe_refusal(self) -> str:
+        return f"{self._target.authority} closes connections as they open"
 
     def _dial_failed(self, text: str) -> None:
         self._failures += 1
@@ -206,12 +197,6 @@ class HttpPool:
         self._waiting_bytes -= len(payload)
         return reply, payload
 
-    def _describe(self, error: Exception) -> str:
-        why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-        untrusted = getattr(error, "verify_code", 0) in _UNTRUSTED
-        hint = "; if it is yours, name its authority in ca_file" if untrusted else ""
-        return f"{self._target.authority} cannot be reached: {why}{hint}"
-
 
 @final
 class _Apart:
@@ -223,14 +208,6 @@ class _Apart:
 
     def forget(self, connection: HttpConnection) -> None:
         """Do nothing: nobody counts it."""
-
-
-def _keep_watch(transport: asyncio.BaseTransport) -> None:
-    """Have the kernel notice a peer that vanished without a word."""
-    connected = transport.get_extra_info("socket")
-    if connected is not None:
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
 
 
 def _ignore(_: str) -> None:

@@ -16,7 +16,7 @@ from mcpgate.links.http_connection import HttpConnection
 _JSON: Final = b"application/json"
 _STREAM: Final = b"text/event-stream"
 _POST_BYTES: Final = 64 << 10
-_HINTS: Final = dict.fromkeys((401, 403), "; it may want a credential in headers")
+HINTS: Final = dict.fromkeys((401, 403), "; it may want a credential in headers")
 
 
 class Desk(Protocol):
@@ -142,7 +142,7 @@ class CallReply:
 
     def _judge(self, status: int, headers: dict[bytes, bytes]) -> LinkFault | None:
         if 300 <= status < 400:
-            return _redirected(status, headers)
+            return describe_redirect(status, headers)
         encoding = headers.get(b"content-encoding")
         if encoding is not None and encoding.lower() != b"identity":
             return LinkFault("unreadable", "the server compressed its answer unasked")
@@ -211,7 +211,7 @@ class CallReply:
             self.call.put(body, final=True)
             return
         reason = "unavailable" if 400 <= status < 500 or status == 503 else "unreadable"
-        hint = _HINTS.get(status, "")
+        hint = HINTS.get(status, "")
         self._end(LinkFault(reason, f"the server answered with status {status} and no reply{hint}"))
 
     def _end(self, fault: LinkFault) -> LinkFault:
@@ -272,7 +272,8 @@ class PostReply:
         return fault
 
 
-def _redirected(status: int, headers: dict[bytes, bytes]) -> LinkFault:
+def describe_redirect(status: int, headers: dict[bytes, bytes]) -> LinkFault:
+    """Say where a server wants to send us; it is not followed."""
     where = headers.get(b"location", b"").decode("latin-1")[:200]
     aim = f" to {where!r}" if where else ""
     return LinkFault(

@@ -8,6 +8,7 @@ raised, so that a modern server on a bad day is not taken for a legacy one.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Final
 
 from mcpgate.config.model import Server
@@ -27,20 +28,29 @@ from mcpgate.links.rpc import (
     read_result,
 )
 from mcpgate.links.setup import Setup
-from mcpgate.links.stdio import StdioLink
+from mcpgate.links.sse import SseWire
+from mcpgate.links.stdio import StdioWire
 from mcpgate.links.target import read_session
+from mcpgate.links.websocket import WebSocketWire
+from mcpgate.links.wire import Wire, WireLink
 from mcpgate.model import Era, Link, Peer
 
 DISCOVER: Final = "server/discover"
+END_S: Final = 1.0
 _PASSING: Final = frozenset((0, 401, 403, 407, 408, 425, 429))
 _ODD: Final = frozenset((500, 501))
+_WIRES: Final[dict[str, Callable[[Server, Setup], Wire]]] = {
+    "sse": SseWire,
+    "stdio": StdioWire,
+    "websocket": WebSocketWire,
+}
 
 
 async def open_link(server: Server, setup: Setup, hint: Era | None = None) -> tuple[Link, Peer]:
     """Open a link; raise LinkFault or RemoteError, leaving nothing behind."""
-    if server.transport == "stdio":
-        return await open_stdio(server, setup, hint)
-    return await open_http(server, setup, hint)
+    if server.transport == "http":
+        return await open_http(server, setup, hint)
+    return await open_wire(server, setup, hint)
 
 
 async def open_http(server: Server, setup: Setup, hint: Era | None = None) -> tuple[HttpLink, Peer]:
@@ -55,23 +65,21 @@ async def open_http(server: Server, setup: Setup, hint: Era | None = None) -> tu
     return link, peer
 
 
-async def open_stdio(
-    server: Server, setup: Setup, hint: Era | None = None
-) -> tuple[StdioLink, Peer]:
-    """Start a child and open a link to it; one that dies of the question is started again."""
+async def open_wire(server: Server, setup: Setup, hint: Era | None = None) -> tuple[WireLink, Peer]:
+    """Open a link over one wire; a server that the question ends is started again."""
     era = choose_era(server, hint)
-    link = StdioLink(server, setup)
+    link = _make_link(server, setup)
     try:
         await link.start()
         try:
-            peer = await _agree_stdio(link, server, setup, era)
+            peer = await _agree_or_end(link, server, setup, era)
         except LinkFault:
             if era is not None or not link.lost:
                 raise
             await link.close()
-            link = StdioLink(server, setup)
+            link = _make_link(server, setup)
             await link.start()
-            peer = await _agree_stdio(link, server, setup, "legacy")
+            peer = await _agree_or_end(link, server, setup, "legacy")
     except BaseException:
         await link.close()
         raise
@@ -81,6 +89,8 @@ async def open_stdio(
 
 def choose_era(server: Server, hint: Era | None) -> Era | None:
     """Return the era that is known before asking: the pinned one, else the remembered one."""
+    if server.transport == "sse":  # the transport is older than the modern era and not part of it
+        return "legacy"
     if server.revision == "auto":
         return hint
     return "modern" if server.revision == MODERN else "legacy"
@@ -122,17 +132,30 @@ async def _greet_http(link: HttpLink, server: Server, setup: Setup) -> Peer:
     return peer
 
 
-async def _agree_stdio(link: StdioLink, server: Server, setup: Setup, era: Era | None) -> Peer:
+async def _agree_or_end(link: WireLink, server: Server, setup: Setup, era: Era | None) -> Peer:
+    """Agree with a server; one that is ending is given the time to say why."""
+    try:
+        return await _agree_wire(link, server, setup, era)
+    except LinkFault as fault:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_S if fault.reason == "unavailable" else 0):
+                await link.wait_lost()
+        if link.lost:
+            raise LinkFault("lost", link.lost) from fault
+        raise
+
+
+async def _agree_wire(link: WireLink, server: Server, setup: Setup, era: Era | None) -> Peer:
     if era == "legacy":
-        return await _greet_stdio(link, server, setup)
+        return await _greet_wire(link, server, setup)
     link.settle(MODERN)
     probe = link.ask(link.build(DISCOVER, b""), setup.open_s)
     try:
-        peer = await _probe_stdio(probe, None if era == "modern" else setup.probe_s)
+        peer = await _probe_wire(probe, None if era == "modern" else setup.probe_s)
         if peer is not None:
             return peer
         try:
-            return await _greet_stdio(link, server, setup)
+            return await _greet_wire(link, server, setup)
         except RemoteError:
             if not probe.answered:
                 raise
@@ -143,7 +166,7 @@ async def _agree_stdio(link: StdioLink, server: Server, setup: Setup, era: Era |
         probe.close()
 
 
-async def _probe_stdio(probe: OpenCall, patience_s: float | None) -> Peer | None:
+async def _probe_wire(probe: OpenCall, patience_s: float | None) -> Peer | None:
     """Return the modern peer; None, when there is patience to lose, for whoever is not one."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(patience_s):
@@ -159,12 +182,17 @@ async def _probe_stdio(probe: OpenCall, patience_s: float | None) -> Peer | None
     return None
 
 
-async def _greet_stdio(link: StdioLink, server: Server, setup: Setup) -> Peer:
+async def _greet_wire(link: WireLink, server: Server, setup: Setup) -> Peer:
     link.settle("")
     hello = build_hello(_first_revision(server), setup.version)
     peer = read_hello(await link.request("initialize", hello, setup.open_s))
-    link.post(INITIALIZED)
+    link.settle(peer.revision)
+    await link.deliver(INITIALIZED)
     return peer
+
+
+def _make_link(server: Server, setup: Setup) -> WireLink:
+    return WireLink(server, setup, _WIRES[server.transport](server, setup))
 
 
 def _first_revision(server: Server) -> str:

@@ -24,3 +24,4 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     write_bytes: int = 8 << 20
     probe_s: float = 5.0
     open_s: float = 60.0
+    ping_s: float = 20.0

@@ -1,4 +1,4 @@
-"""Where an http server is and the head bytes of requests to it (pure)."""
+"""Where a server is and the head bytes of http requests to it (pure)."""
 
 import base64
 import re
@@ -33,6 +33,8 @@ _OURS: Final = frozenset(
     )
 )
 
+WEB: Final = ("http", "https")
+SOCKET: Final = ("ws", "wss")
 ACCEPT_BOTH: Final = {
     "content-type": "application/json",
     "accept": "application/json, text/event-stream",
@@ -52,18 +54,20 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     authority: str
 
 
-def read_target(url: str) -> Target:
+def read_target(url: str, schemes: tuple[str, str] = WEB) -> Target:
     """Cut a URL into what a connection needs; raise LinkFault naming what is wrong."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise LinkFault("unavailable", f"url {url!r} cannot be read: {error}") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise LinkFault("unavailable", f"url {url!r} must be http://host/path or https://host/path")
+    plain, secured = schemes
+    if parts.scheme not in schemes or not parts.hostname:
+        forms = f"{plain}://host/path or {secured}://host/path"
+        raise LinkFault("unavailable", f"url {url!r} must be {forms}")
     if parts.username is not None:
         raise LinkFault("unavailable", "url must not hold credentials: use headers")
-    secure = parts.scheme == "https"
+    secure = parts.scheme == secured
     host = parts.hostname
     named = f"[{host}]" if ":" in host else host
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -79,7 +83,7 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     fields = {}
     for name, value in headers.items():
         lowered = name.lower()
-        if lowered in _OURS:
+        if lowered in _OURS or lowered.startswith("sec-websocket-"):
             raise LinkFault("unavailable", f"header {name!r} is set by the gateway itself")
         if not _FIELD_NAME.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
             raise LinkFault("unavailable", f"header {name!r} holds characters HTTP does not allow")

@@ -12,6 +12,7 @@ from mcpgate.config.export import write_servers
 from mcpgate.config.imported import Imported, name_servers, read_imported
 from mcpgate.config.load import ConfigSource, load
 from mcpgate.errors import ConfigError
+from mcpgate.model import TransportName
 
 ALIKE = st.text("abAB _-.é1", max_size=24)
 
@@ -180,15 +181,50 @@ def test_everything_that_cannot_be_taken_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("R-IMPORT")
-def test_what_is_not_supported_is_left_out_with_a_note(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("entry", "transport"),
+    [
+        ({"type": "sse", "url": "https://x/sse"}, "sse"),
+        ({"type": "ws", "url": "wss://x/ws"}, "websocket"),
+        ({"type": "websocket", "url": "ws://x/ws"}, "websocket"),
+        ({"url": "ws://x/ws"}, "websocket"),
+        ({"type": "streamable-http", "url": "https://x/"}, "http"),
+        ({"url": "https://x/"}, "http"),
+        ({"command": "x"}, "stdio"),
+    ],
+)
+def test_each_type_is_a_transport(
+    tmp_path: Path, entry: dict[str, str], transport: TransportName
+) -> None:
+    found = read(tmp_path, json.dumps({"mcpServers": {"a": entry}}))
+    assert [server.transport for server in found.servers] == [transport]
+    assert found.notes == ()
+
+
+@pytest.mark.requirement("R-IMPORT")
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"type": "stdio", "url": "https://x/"},
+        {"type": "sse", "command": "x"},
+        {"type": "sse", "url": "wss://x/"},
+        {"type": "ws", "url": "https://x/"},
+        {"type": 5, "url": "https://x/"},
+    ],
+)
+def test_a_type_must_fit(tmp_path: Path, entry: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"unknown for it|is not (ws|http) or"):
+        read(tmp_path, json.dumps({"mcpServers": {"a": entry}}))
+
+
+@pytest.mark.requirement("R-IMPORT")
+def test_a_header_of_the_gateways_own_is_left_out_with_a_note(tmp_path: Path) -> None:
     found = read(
         tmp_path,
-        """{"mcpServers": {"s": {"type": "sse", "url": "https://x/sse"},
-            "h": {"url": "https://x/", "headers": {"Accept": "x"}}}}""",
+        """{"mcpServers": {"h": {"url": "https://x/", "headers": {"Accept": "x"}}}}""",
     )
-    assert [server.name for server in found.servers] == ["h"]
     assert found.servers[0].headers == {}
-    assert len(found.notes) == 2
+    assert len(found.notes) == 1
 
 
 @pytest.mark.requirement("R-IMPORT")

@@ -4,6 +4,7 @@ import pytest
 
 from mcpgate.config.model import Listener, Server, split_address
 from mcpgate.config.rules import check_listener, check_secrets, check_server
+from mcpgate.model import TransportName
 
 URLS = {
     "https://x/mcp": "",
@@ -44,11 +45,42 @@ def test_a_transport_has_what_it_needs_and_nothing_else() -> None:
     assert texts(http(None)) == ["http needs url, such as https://host/mcp"]
     stdio = Server(name="a", transport="stdio", url="https://x", ca_file="c", headers={"a": "b"})
     assert texts(stdio) == [
-        *["only for transport http; this server is stdio"] * 3,
+        *["only for transport http, sse or websocket; this server is stdio"] * 3,
         'stdio needs command, such as ["npx", "-y", "package"]',
     ]
     mixed = Server(name="a", transport="http", url="https://x", command=("x",), env={"a": "b"})
     assert texts(mixed) == ["only for transport stdio; this server is http"] * 2
+
+
+@pytest.mark.requirement("R-CONFIG")
+@pytest.mark.parametrize(
+    ("transport", "url", "found"),
+    [
+        ("sse", "https://x/sse", []),
+        ("sse", None, ["sse needs url, such as https://host/sse"]),
+        ("sse", "wss://x/", ['"wss" is not http or https, or the host is missing']),
+        ("websocket", "ws://x/ws", []),
+        ("websocket", None, ["websocket needs url, such as wss://host/ws"]),
+        ("websocket", "https://x/", ['"https" is not ws or wss, or the host is missing']),
+        (
+            "websocket",
+            "ws://169.254.169.254/",
+            ["169.254.169.254 is a link-local or metadata address, never called"],
+        ),
+    ],
+)
+def test_each_transport_has_its_addresses(
+    transport: TransportName, url: str | None, found: list[str]
+) -> None:
+    assert texts(Server(name="a", transport=transport, url=url)) == found
+    mixed = Server(name="a", transport=transport, url=url, cwd="/")
+    assert texts(mixed) == [f"only for transport stdio; this server is {transport}", *found]
+
+
+@pytest.mark.requirement("R-CONFIG")
+def test_the_modern_revision_is_not_spoken_over_sse() -> None:
+    server = Server(name="a", transport="sse", url="https://x/sse", revision="2026-07-28")
+    assert texts(server) == ["2026-07-28 is not spoken over sse; name an older one, or auto"]
 
 
 @pytest.mark.requirement("R-CONFIG")
@@ -64,6 +96,7 @@ def test_a_transport_has_what_it_needs_and_nothing_else() -> None:
         ("Host", "x", False),
         ("mcp-session-id", "x", False),
         ("Mcp-Param-Region", "x", False),
+        ("Sec-WebSocket-Protocol", "x", False),
     ],
 )
 def test_headers(name: str, value: str, sound: bool) -> None:

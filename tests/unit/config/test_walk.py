@@ -80,7 +80,10 @@ def test_a_wrong_value_that_may_be_a_secret_is_not_shown() -> None:
         ({"instructions": 5}, '5 where a text is expected; write "5" in quotes'),
         ({"state_dir": ""}, "empty; give a text"),
         ({"servers": [{"name": "a", "transport": "http", "enabled": "on"}]}, "true or false"),
-        ({"servers": [{"name": "a"}]}, "transport is missing; allowed: http, stdio"),
+        (
+            {"servers": [{"name": "a"}]},
+            "transport is missing; allowed: http, sse, stdio, websocket",
+        ),
     ],
 )
 def test_sentences_say_what_is_allowed(value: dict[str, Value], text: str) -> None:

@@ -23,6 +23,12 @@ def test_what_is_pinned_wins_over_what_is_remembered(
     assert choose_era(server, hint) == era
 
 
+@pytest.mark.requirement("R-LINK-SSE")
+def test_a_server_over_sse_is_never_asked() -> None:
+    server = Server(name="a", transport="sse", url="http://a/sse")
+    assert choose_era(server, None) == choose_era(server, "modern") == "legacy"
+
+
 @pytest.mark.requirement("R-ERA")
 @pytest.mark.parametrize(
     ("status", "reason", "passing"),

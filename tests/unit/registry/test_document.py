@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from mcpgate.config.model import Config, Firewall, Limits, Server, Tool
-from mcpgate.model import Peer
+from mcpgate.model import Peer, TransportName
 from mcpgate.registry.catalog import ServerEntries
 from mcpgate.registry.document import (
     Cleared,
@@ -95,6 +95,23 @@ def test_a_server_never_reached_is_there_without_entries() -> None:
     (part,) = document.servers
     assert (part.era, part.revision, part.tools, part.completions) == ("legacy", "", (), False)
     assert read_entries(part) is None
+
+
+@pytest.mark.requirement("R-SNAPSHOT")
+@pytest.mark.parametrize(
+    ("transport", "url", "form"),
+    [
+        ("http", "http://x/", "http"),
+        ("sse", "http://x/", "stdio"),
+        ("websocket", "ws://x/", "stdio"),
+    ],
+)
+def test_only_http_servers_have_mirrored_headers(
+    transport: TransportName, url: str, form: str
+) -> None:
+    server = Server(name="a", transport=transport, url=url)
+    (part,) = build_document(Config(servers=(server,)), Facts(known=[]), "0", 1).servers
+    assert part.transport == form
 
 
 @pytest.mark.requirement("R-SNAPSHOT")
