@@ -8,7 +8,7 @@ CONFIG ?= examples/quickstart/mcpgate.yaml
 BIN := .venv/bin
 RUST := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml $(wildcard Cargo.lock)
 PARTS := $(wildcard $(foreach part,node npm,$(addprefix scripts/parts/$(part)/,package.json package-lock.json .npmrc)))
-PEERS := $(wildcard $(foreach part,servers sdk-1 python-1,scripts/parts/$(part)/* scripts/parts/$(part)/.npmrc))
+PEERS := $(wildcard $(foreach part,servers python-1,scripts/parts/$(part)/* scripts/parts/$(part)/.npmrc))
 
 # One profile and one target directory, so that everything is compiled once.
 export CARGO_TARGET_DIR := $(CURDIR)/target

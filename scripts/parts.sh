@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches the programs of scripts/parts/ into .parts/: npm packages, and Node where the machine's is old.
 # Usage: scripts/parts.sh [peers]; with `peers`, what only tests need: real servers whose definitions are
-# screened, and the first SDKs, which cannot live beside the current ones.
+# screened, and the first Python SDK, which cannot live beside the current one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,10 +24,9 @@ python_part() { # NAME FOLDER: a virtual environment with exactly what scripts/p
 }
 
 if [ "${1:-}" = peers ]; then
-    echo "fetching real servers and the first SDKs into .parts"
+    echo "fetching real servers and the first Python SDK into .parts"
     fetch servers
     python_part servers .parts/servers/venv
-    fetch sdk-1
     python_part python-1 .parts/python-1
     exit
 fi
