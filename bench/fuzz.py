@@ -11,7 +11,7 @@ from bench.processes import ROOT, BenchError
 
 CLOSING_S: Final = 600
 """Seconds for each target."""
-AT_ONCE: Final = 4
+AT_ONCE: Final = 8
 BUILD_S: Final = 1_800
 _TARGET: Final = re.compile(r'^name = "([a-z]+)"$', re.MULTILINE)
 _RUNS: Final = re.compile(r"stat::number_of_executed_units:\s+([0-9]+)")

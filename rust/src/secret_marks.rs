@@ -16,7 +16,7 @@ use crate::secret_shapes::is_token;
 /// Escapes that spell printable ASCII: what is hidden behind them must be decoded first.
 const ESCAPES: [&str; 2] = ["\\/", "\\u00"];
 /// How far back an escape may begin that only looks like part of a word.
-const ESCAPE_BYTES: usize = 6;
+pub(crate) const ESCAPE_BYTES: usize = 6;
 /// Marks of up to three letters and the long escape, three groups of longer marks, the short escape.
 const GROUPS: usize = 5;
 

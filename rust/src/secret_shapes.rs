@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use memchr::memmem;
 
-use crate::secret_marks::{begins, run, without_dots};
+use crate::secret_marks::{ESCAPE_BYTES, begins, run, without_dots};
 
 /// Schemes of URLs that carry a password to a server.
 const SCHEMES: [&[u8]; 20] = [
@@ -145,7 +145,9 @@ pub(crate) fn url_password(
 /// Whether a credential that begins here is one of a header: it is the whole value, or the header's
 /// name is close before it.
 fn in_header(text: &[u8], place: usize, raw: bool) -> bool {
-    let near = text.get(place.saturating_sub(HEADER_BYTES)..place).unwrap_or_default();
+    // In raw JSON what is near may be written longer; the decoded text is judged afterwards.
+    let reach = if raw { HEADER_BYTES.saturating_mul(ESCAPE_BYTES) } else { HEADER_BYTES };
+    let near = text.get(place.saturating_sub(reach)..place).unwrap_or_default();
     let quoted = raw && near.last() == Some(&b'"');
     place == 0
         || quoted

@@ -311,6 +311,17 @@ fn near_misses_are_left_alone() {
 }
 
 #[test]
+fn a_header_is_near_also_when_escapes_stand_between() {
+    let token = alnum(24);
+    for between in ["\\u0746", "\\ubbbb", "\\u0001", "\\n"] {
+        let raw = format!("[\"Authorization: {}bearer {token}\"]", between.repeat(5));
+        let (found, edited) = redacted(raw.as_bytes());
+        assert_eq!(found.len(), 1, "{raw}");
+        assert!(!String::from_utf8(edited).unwrap().contains(&token), "{raw}");
+    }
+}
+
+#[test]
 fn a_secret_in_a_name_is_marked_and_one_in_a_value_is_not() {
     let token = ["gh", "p_", &alnum(36)].concat();
     for raw in [
