@@ -25,7 +25,6 @@ run: .venv/.built .parts/.installed ## start the gateway in front of the quickst
 
 test: lint .venv/.built parts-for-tests ## check and test everything
 	cargo test --release --quiet --workspace
-	cargo build --release --quiet --package mcpgate-schema --example judge
 	$(BIN)/pytest
 
 lint: check-python check-rust ## format, types, layers, clippy
