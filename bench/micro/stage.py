@@ -30,7 +30,8 @@ def read_input(name: str) -> bytes:
 
 def snapshot() -> bytes:
     """Make the document of one legacy HTTP server with 1,000 tools."""
-    schema = {"type": "object", "properties": {"nonce": {"type": "string"}}}
+    text = {"type": "string"}
+    schema = {"type": "object", "properties": {"nonce": text, "pad": text}}
     tools = [
         {"name": f"echo{number}", "description": "Echo the nonce", "inputSchema": schema}
         for number in range(TOOLS)
@@ -45,6 +46,10 @@ def snapshot() -> bytes:
         "deadline_ms": 60000,
         "completions": False,
         "instructions": "",
+        "firewall": {"arguments": "strict", "results": "observe", "secrets": "off"},
+        "exceptions": [],
+        "held": [],
+        "cleared": [],
         "tools": tools,
         "prompts": [],
         "resources": [],
