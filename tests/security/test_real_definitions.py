@@ -5,9 +5,10 @@ from typing import Final
 
 import pytest
 
+from mcpgate.model import Mark
 from tests.conftest import need_part
 from tests.support.real_servers import Listed, list_servers, make_homes, missing_parts
-from tests.support.screening import Mark, screen
+from tests.support.screening import screen
 
 pytestmark = [pytest.mark.requirement("R-SCREEN"), pytest.mark.timeout(900)]
 

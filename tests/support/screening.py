@@ -5,18 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from mcpgate.gate import Gate
+from mcpgate.model import Mark
 from mcpgate.registry.document import Document, GatewayPart, ServerPart
-
-
-class Mark(msgspec.Struct, frozen=True):
-    """One finding on a definition."""
-
-    server: str
-    kind: str
-    name: str
-    rule: str
-    quarantined: bool
-    text: str
 
 
 def screen(definitions: Sequence[object]) -> list[list[Mark]]:
