@@ -18,6 +18,7 @@ from tests.support.gateways import (
     modern_headers,
     running,
     wait_for_entries,
+    wait_until,
 )
 from tests.support.recording_server import TOOLS, RecordingServer
 
@@ -188,8 +189,4 @@ async def test_client_that_leaves_in_its_body_disturbs_no_one(
         await wire.writer.drain()
         await wire.close()
     assert (await client.post(legacy("ping"))).status == 200
-    core, over = made.core, asyncio.Event()
-    assert core is not None
-    core.wheel.every(lambda: None if core.bodies._reading else over.set())
-    async with asyncio.timeout(10):
-        await over.wait()
+    await wait_until(made, lambda core: not core.bodies._reading)

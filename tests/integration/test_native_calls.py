@@ -16,6 +16,7 @@ from tests.support.gateways import (
     legacy_call,
     running,
     wait_for_entries,
+    wait_until,
 )
 from tests.support.native import native_beside
 from tests.support.recording_server import TOOLS as NAMES
@@ -39,11 +40,7 @@ class Scene:
 
     async def wait_idle(self) -> None:
         """Wait until no call is open."""
-        core, idle = self.gateway.core, asyncio.Event()
-        assert core is not None
-        core.wheel.every(lambda: None if len(core.exchange.open) else idle.set())
-        async with asyncio.timeout(5):
-            await idle.wait()
+        await wait_until(self.gateway, lambda core: not len(core.exchange.open))
 
 
 @pytest.fixture

@@ -23,15 +23,19 @@ from mcpgate.listeners.native_request import NativeRequest
 from tests.support.certificates import read_name, replace, write_certificate
 from tests.support.gateways import (
     Client,
-    http_server,
     legacy,
     modern,
     modern_headers,
     running,
-    wait_for_entries,
+    wait_until,
 )
-from tests.support.native import Recorder, exchange_bytes, native_beside, native_front
-from tests.support.recording_server import TOOLS as NAMES
+from tests.support.native import (
+    Recorder,
+    a_native_gateway,
+    exchange_bytes,
+    native_beside,
+    native_front,
+)
 from tests.support.recording_server import RecordingServer
 
 Scene = tuple[Gateway, RecordingServer, Client]
@@ -39,16 +43,8 @@ Scene = tuple[Gateway, RecordingServer, Client]
 
 @pytest.fixture
 async def scene(free_port: Callable[[], int]) -> AsyncIterator[Scene]:
-    port = free_port()
-    async with (
-        RecordingServer(modern=True) as server,
-        running(free_port(), [http_server("s", server.url)]) as gateway,
-        native_beside(gateway, port),
-    ):
-        await wait_for_entries(gateway, len(NAMES))
-        client = Client(port)
-        await client.open_session()
-        yield gateway, server, client
+    async with a_native_gateway(free_port(), free_port()) as made:
+        yield made
 
 
 @pytest.mark.requirement("R-FRONT")
@@ -95,12 +91,8 @@ async def test_leaving_cancels_at_the_server(scene: Scene) -> None:
     wire = await client.connect()
     wire.send("POST /mcp", client.headers(*modern_headers("tools/call", "s__hang")), body)
     await server.wait_for("tools/call", "hang")
-    core, over = gateway.core, asyncio.Event()
-    assert core is not None
     await wire.close()
-    core.wheel.every(lambda: None if len(core.exchange.open) else over.set())
-    async with asyncio.timeout(5):
-        await over.wait()
+    await wait_until(gateway, lambda core: not len(core.exchange.open))
 
 
 @pytest.mark.requirement("R-STATUS")
@@ -113,11 +105,7 @@ async def test_client_that_leaves_in_its_body(scene: Scene, framing: tuple[str, 
     await wire.writer.drain()
     await wire.close()
     assert (await client.post(legacy("ping"))).status == 200
-    core, over = gateway.core, asyncio.Event()
-    assert core is not None
-    core.wheel.every(lambda: None if core.bodies._reading else over.set())
-    async with asyncio.timeout(5):
-        await over.wait()
+    await wait_until(gateway, lambda core: not core.bodies._reading)
 
 
 @pytest.mark.requirement("R-STATUS")

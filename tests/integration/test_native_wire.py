@@ -9,13 +9,10 @@ from mcpgate.app import Gateway
 from tests.support.gateways import (
     ACCEPT,
     Client,
-    http_server,
     legacy_call,
-    running,
-    wait_for_entries,
 )
-from tests.support.native import exchange_bytes, native_beside
-from tests.support.recording_server import TOOLS, RecordingServer
+from tests.support.native import a_native_gateway, exchange_bytes
+from tests.support.recording_server import RecordingServer
 
 CALL = legacy_call("s__echo", b"{}", 1)
 N = b"%d" % len(CALL)
@@ -47,14 +44,7 @@ class Scene:
 @pytest.fixture
 async def scene(free_port: Callable[[], int]) -> AsyncIterator[Scene]:
     port = free_port()
-    async with (
-        RecordingServer(modern=True) as server,
-        running(free_port(), [http_server("s", server.url)]) as gateway,
-        native_beside(gateway, port),
-    ):
-        await wait_for_entries(gateway, len(TOOLS))
-        client = Client(port)
-        await client.open_session()
+    async with a_native_gateway(port, free_port()) as (gateway, server, client):
         base = (
             f"content-type: application/json\r\naccept: {ACCEPT}\r\n"
             f"mcp-session-id: {client.session}"

@@ -1,6 +1,5 @@
 """Streams that stay open: the session's own and modern listen requests."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import pytest
 from mcpgate.app import Gateway
 from mcpgate.gate import PROMPTS, TOOLS
 from mcpgate.sessions.streams import Streams
-from tests.support.gateways import Client, Wire, running
+from tests.support.gateways import Client, Wire, running, wait_until
 
 pytestmark = pytest.mark.usefixtures("either_listener")
 
@@ -130,11 +129,7 @@ async def test_stream_of_a_client_that_left_is_forgotten(scene: Scene) -> None:
 
 async def no_streams(scene: Scene) -> None:
     """Wait, at each turn of the wheel, until no stream is open."""
-    core, over = scene.gateway.core, asyncio.Event()
-    assert core is not None
-    core.wheel.every(lambda: over.set() if len(scene.streams) == 0 else None)
-    async with asyncio.timeout(10):
-        await over.wait()
+    await wait_until(scene.gateway, lambda _: len(scene.streams) == 0)
 
 
 @pytest.mark.requirement("R-CHANGED")

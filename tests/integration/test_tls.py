@@ -13,7 +13,7 @@ from mcpgate.errors import GatewayFault
 from mcpgate.gate import TOOLS
 from mcpgate.listeners.server import HttpServer
 from tests.support.certificates import read_name, replace, write_certificate
-from tests.support.gateways import Client, legacy, running
+from tests.support.gateways import Client, legacy, running, wait_until
 
 
 def trust(certificate: Path) -> ssl.SSLContext:
@@ -153,11 +153,7 @@ async def test_change_on_disk_is_noticed(gateway: tuple[Gateway, Client], tmp_pa
     listener = find_listener(made)
     before = listener._current
     write_certificate(tmp_path, "noticed")
-    assert made.core is not None
-    changed = asyncio.Event()
-    made.core.wheel.every(lambda: changed.set() if listener._current is not before else None)
-    async with asyncio.timeout(5):
-        await changed.wait()
+    await wait_until(made, lambda _: listener._current is not before)
     assert await look(client) == "noticed"
 
 

@@ -4,12 +4,12 @@ import asyncio
 import json
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcpgate.app import Gateway
+from mcpgate.app import Core, Gateway
 from mcpgate.config.load import ConfigSource
 from mcpgate.gate import SseCutter
 
@@ -255,6 +255,15 @@ async def _either(started: asyncio.Event, task: "asyncio.Task[None]") -> None:
     waiting.cancel()
     if task.done():
         task.result()
+
+
+async def wait_until(gateway: Gateway, condition: Callable[[Core], bool]) -> None:
+    """Wait, at each turn of the wheel, until something is so of a gateway."""
+    core, over = gateway.core, asyncio.Event()
+    assert core is not None
+    core.wheel.every(lambda: over.set() if condition(core) else None)
+    async with asyncio.timeout(5):
+        await over.wait()
 
 
 async def wait_for_entries(gateway: Gateway, count: int) -> None:

@@ -14,6 +14,8 @@ from mcpgate.listeners.asked import Asked
 from mcpgate.listeners.choice import open_listener
 from mcpgate.listeners.native import NativeServer
 from mcpgate.listeners.rsgi import HttpProtocol, Scope
+from tests.support.gateways import Client, http_server, running, wait_for_entries
+from tests.support.recording_server import TOOLS, RecordingServer
 
 
 @asynccontextmanager
@@ -32,6 +34,22 @@ async def native_beside(gateway: Gateway, port: int, **more: object) -> AsyncIte
     finally:
         if not await server.stop(0.2):
             await server.stop(0)
+
+
+@asynccontextmanager
+async def a_native_gateway(
+    port: int, own_port: int
+) -> AsyncIterator[tuple[Gateway, RecordingServer, Client]]:
+    """Serve one modern server natively on this port, to a client with a session."""
+    async with (
+        RecordingServer(modern=True) as server,
+        running(own_port, [http_server("s", server.url)]) as gateway,
+        native_beside(gateway, port),
+    ):
+        await wait_for_entries(gateway, len(TOOLS))
+        client = Client(port)
+        await client.open_session()
+        yield gateway, server, client
 
 
 class Recorder:
