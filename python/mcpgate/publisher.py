@@ -18,14 +18,7 @@ from mcpgate.errors import ConfigError
 from mcpgate.gate import LISTS, SnapshotError
 from mcpgate.model import Mark
 from mcpgate.registry.catalog import Catalog
-from mcpgate.registry.document import (
-    Facts,
-    Judged,
-    Known,
-    build_document,
-    choose_form,
-    read_entries,
-)
+from mcpgate.registry.document import Facts, Judged, Known, build_document, read_entries
 from mcpgate.registry.last_good import LastGood
 from mcpgate.registry.owners import Owners
 from mcpgate.registry.pins import Pins
@@ -210,10 +203,10 @@ class Publisher:
             return []
         self._generation = document.generation
         restored = []
-        forms = {server.name: choose_form(server.transport) for server in config.servers}
+        transports = {server.name: server.transport for server in config.servers}
         for part in document.servers:
             entries = read_entries(part)
-            if entries is not None and forms.get(part.name) == part.transport:
+            if entries is not None and transports.get(part.name) == part.transport:
                 self._sources.catalog.restore(part.name, entries)
                 restored.append(part.name)
         return restored

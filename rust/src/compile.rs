@@ -11,9 +11,9 @@ use std::sync::Arc;
 use mcpgate_json::{Doc, Node, Tape};
 use serde_json::value::RawValue;
 
+use crate::checks::{Checks, Firewall, JudgeMap, Judges};
 use crate::document::{Exception, Held, ServerPart};
 use crate::entries::{Entry, Item, Kind, Part, Setting, locate, splice};
-use crate::guard::{Firewall, Guard, Judges, Smith};
 use crate::marks::{Mark, rule};
 use crate::names::{expose_name, find_fault};
 use crate::params::{HeaderParam, find_params};
@@ -28,7 +28,7 @@ struct Compiler<'p> {
     server: &'p ServerPart<'p>,
     held: HashMap<(&'p str, &'p str), Vec<&'p Held<'p>>>,
     cleared: HashSet<(&'p str, &'p str)>,
-    smith: Smith,
+    judges: Judges,
     marks: Vec<Mark>,
 }
 
@@ -48,15 +48,15 @@ pub(crate) fn compile(
     server: &ServerPart<'_>,
     setting: Setting,
     digest: [u8; 32],
-    known: Judges,
+    known: JudgeMap,
 ) -> Part {
     let mut held: HashMap<_, Vec<_>> = HashMap::new();
     for found in &server.held {
         held.entry((&*found.kind, &*found.name)).or_default().push(found);
     }
     let cleared = server.cleared.iter().map(|each| (&*each.kind, &*each.name)).collect();
-    let smith = Smith::new(known);
-    let mut compiler = Compiler { setting, server, held, cleared, smith, marks: Vec::new() };
+    let judges = Judges::new(known);
+    let mut compiler = Compiler { setting, server, held, cleared, judges, marks: Vec::new() };
     let speaks = compiler.hear();
     let items = [
         compiler.compile_list(Kind::Tool, &server.tools),
@@ -64,7 +64,7 @@ pub(crate) fn compile(
         compiler.compile_list(Kind::Resource, &server.resources),
         compiler.compile_list(Kind::Template, &server.templates),
     ];
-    Part { digest, items, marks: compiler.marks, judges: compiler.smith.judges, speaks }
+    Part { digest, items, marks: compiler.marks, judges: compiler.judges.used, speaks }
 }
 
 impl Compiler<'_> {
@@ -114,8 +114,8 @@ impl Compiler<'_> {
         let cleared = self.is_cleared(draft);
         let allowed = self.check_registry(draft) & self.check_screen(draft, cleared);
         match usable {
-            Ok((header_params, template, guard)) => {
-                allowed.then(|| self.finish(draft, header_params, template, guard))
+            Ok((header_params, template, checks)) => {
+                allowed.then(|| self.finish(draft, header_params, template, checks))
             }
             Err(fault) => {
                 self.leave_out(draft.kind, draft.place, &draft.own, fault);
@@ -145,20 +145,20 @@ impl Compiler<'_> {
             ),
             _ => None,
         };
-        let guard = match draft.kind {
-            Kind::Tool => Some(self.guard(draft)?),
+        let checks = match draft.kind {
+            Kind::Tool => Some(self.compile_checks(draft)?),
             _ => None,
         };
-        Ok((header_params, template, guard))
+        Ok((header_params, template, checks))
     }
 
-    fn guard(&mut self, draft: &Draft<'_>) -> Result<Guard, Fault> {
+    fn compile_checks(&mut self, draft: &Draft<'_>) -> Result<Checks, Fault> {
         if draft.doc.get(draft.doc.root(), "inputSchema").is_none() {
             let text = "declares no inputSchema; any arguments pass".to_owned();
             self.mark(draft, rule::NO_SCHEMA, false, text);
         }
         let firewall = self.firewall(&draft.own);
-        self.smith.guard(draft.doc, firewall).map_err(|fault| (fault.rule, fault.text))
+        self.judges.compile(draft.doc, firewall).map_err(|fault| (fault.rule, fault.text))
     }
 
     /// The settings for one tool.
@@ -198,7 +198,7 @@ impl Compiler<'_> {
         draft: &Draft<'_>,
         header_params: Box<[HeaderParam]>,
         template: Option<Template>,
-        guard: Option<Guard>,
+        checks: Option<Checks>,
     ) -> Item {
         let own = draft.own.clone();
         let exposed: Box<str> = match draft.kind {
@@ -218,7 +218,7 @@ impl Compiler<'_> {
             exposed,
             definition: definition.into(),
             header_params,
-            guard: guard.map(Arc::new),
+            checks: checks.map(Arc::new),
         };
         let template = template.map(Arc::new);
         Item { place: draft.place, entry: Arc::new(entry), template, span, skeleton }
@@ -249,7 +249,7 @@ impl Compiler<'_> {
 }
 
 /// What is compiled of a definition beside its names.
-type Usable = (Box<[HeaderParam]>, Option<Template>, Option<Guard>);
+type Usable = (Box<[HeaderParam]>, Option<Template>, Option<Checks>);
 
 /// A definition's tape, the node of its name or URI, and what that says.
 type Readable<'t> = (Doc<'t>, Node, Box<str>);
@@ -278,7 +278,7 @@ fn describe(finding: &Finding) -> String {
     format!("{} (at {place}: {})", finding.rule.text, finding.detail)
 }
 
-/// Read a tool's annotations; a modern HTTP server's tool with an invalid one may not be offered.
+/// Read a tool's annotations; an HTTP server's tool with an invalid one may not be offered.
 fn read_params(
     server: &ServerPart<'_>,
     kind: Kind,
@@ -288,8 +288,7 @@ fn read_params(
         return Ok(Box::default());
     }
     let params = find_params(doc, doc.root());
-    let binding = server.era == "modern" && server.transport == "http";
-    if binding { params } else { Ok(params.unwrap_or_default()) }
+    if server.transport == "http" { params } else { Ok(params.unwrap_or_default()) }
 }
 
 /// Line ends between tokens become blanks: a message must fit one line of stdio or of an event.
@@ -318,25 +317,32 @@ mod tests {
         let mut server: ServerPart<'_> = serde_json::from_str(text).unwrap();
         server.tools.push(raw);
         for (prefixed, name) in [(true, "\"s__echo\""), (false, "\"ec\\u0068o\"")] {
-            let part =
-                compile(&server, Setting { index: 0, prefixed, depth: 9 }, [0; 32], Judges::new());
+            let part = compile(
+                &server,
+                Setting { index: 0, prefixed, depth: 9 },
+                [0; 32],
+                JudgeMap::new(),
+            );
             let expected = raw.get().replace("\"ec\\u0068o\"", name);
             assert_eq!(&*part.items(Kind::Tool)[0].entry.definition, expected);
         }
     }
 
     #[test]
-    fn invalid_annotations_bind_modern_http_servers_only() {
+    fn invalid_annotations_quarantine_a_tool_of_an_http_server() {
         let tools = json!([{"name":"t","inputSchema":{"items":{"x-mcp-header":"A"}}}]);
         let lists = |era: &str, revision: &str, transport: &str| json!({"tools":tools,"era":era,"revision":revision,"transport":transport});
-        for (era, revision, transport, problems) in [
-            ("modern", "2026-07-28", "http", 1),
-            ("modern", "2026-07-28", "stdio", 0),
-            ("legacy", "", "http", 0),
+        for (era, revision, transport, found) in [
+            ("modern", "2026-07-28", "http", Some(("headers_invalid", true))),
+            ("legacy", "", "http", Some(("headers_invalid", true))),
+            ("modern", "2026-07-28", "stdio", None),
+            ("legacy", "", "sse", None),
+            ("legacy", "", "websocket", None),
         ] {
             let snapshot = build("always", &json!([]), &[("s", lists(era, revision, transport))]);
-            assert_eq!(snapshot.list_quarantined().len(), problems, "{era} {transport}");
-            assert_eq!(snapshot.tool("s__t").is_none(), problems == 1);
+            let mark = snapshot.marks.first().map(|mark| (&*mark.rule, mark.quarantined));
+            assert_eq!(mark, found, "{era} {transport}");
+            assert_eq!(snapshot.tool("s__t").is_none(), found.is_some());
         }
     }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::guard::{Arguments, Firewall, Results, Secrets};
+use crate::checks::{Arguments, Firewall, Results, Secrets};
 use crate::names::is_server_name;
 use crate::revision::Revision;
 
@@ -99,7 +99,7 @@ pub struct ServerPart<'a> {
     /// `[a-z0-9-]{1,20}`
     #[serde(borrow)]
     pub name: Cow<'a, str>,
-    /// `http` or `stdio`.
+    /// `http`, `sse`, `stdio` or `websocket`; only `http` carries mirrored headers.
     #[serde(borrow)]
     pub transport: Cow<'a, str>,
     /// `legacy` or `modern`.
@@ -309,9 +309,9 @@ impl<'a> ServerPart<'a> {
             format!("is {:?}, allowed is [a-z0-9-]{{1,20}}", self.name),
         );
         check(
-            matches!(&*self.transport, "http" | "stdio"),
+            matches!(&*self.transport, "http" | "sse" | "stdio" | "websocket"),
             "transport",
-            format!("is {:?}, allowed are http and stdio", self.transport),
+            format!("is {:?}, allowed are http, sse, stdio and websocket", self.transport),
         );
         check(
             matches!(&*self.era, "legacy" | "modern"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::guard::{Guard, Judges};
+use crate::checks::{Checks, JudgeMap};
 use crate::marks::Mark;
 use crate::params::HeaderParam;
 use crate::templates::Template;
@@ -74,7 +74,7 @@ pub struct Entry {
     /// Parameters that travel in headers too.
     pub header_params: Box<[HeaderParam]>,
     /// What a tool's calls and results are held to.
-    pub guard: Option<Arc<Guard>>,
+    pub checks: Option<Arc<Checks>>,
 }
 
 /// An entry and what the snapshot still needs of its piece of the document.
@@ -104,7 +104,7 @@ impl Item {
 pub(crate) struct Part {
     pub(crate) digest: [u8; 32],
     pub(crate) marks: Vec<Mark>,
-    pub(crate) judges: Judges,
+    pub(crate) judges: JudgeMap,
     /// Whether clients may read what the server says of itself.
     pub(crate) speaks: bool,
     pub(crate) items: [Vec<Item>; 4],

@@ -139,7 +139,7 @@ impl Case<'_> {
 
     fn ticket(&self, message: &Message<'_>, method: Method, target: &Target<'_>) -> Ticket {
         let server = target.server;
-        let guard = target.entry.guard.as_ref().filter(|_| method == Method::ToolsCall);
+        let checks = target.entry.checks.as_ref().filter(|_| method == Method::ToolsCall);
         let token =
             message.meta_value("progressToken").filter(|node| is_token(&message.doc, *node));
         let deadline_ns = i64::try_from(server.deadline_ns).unwrap_or(i64::MAX);
@@ -152,8 +152,8 @@ impl Case<'_> {
             wants_log: !self.caller.modern || message.meta_value(LOG_LEVEL).is_some(),
             method,
             server: Arc::clone(server),
-            secrets: guard.map_or(server.secrets, |guard| guard.firewall.secrets),
-            guard: guard.map(Arc::clone),
+            secrets: checks.map_or(server.secrets, |checks| checks.firewall.secrets),
+            checks: checks.map(Arc::clone),
             snapshot: Arc::clone(&self.snapshot),
             started_ns: self.now,
             deadline_ns: self.now.saturating_add(deadline_ns),
@@ -168,8 +168,8 @@ fn check_arguments(
     target: &Target<'_>,
     arguments: Option<Node>,
 ) -> Result<(), Refusal> {
-    let Some(guard) = &target.entry.guard else { return Ok(()) };
-    let Some(judge) = &guard.arguments else { return Ok(()) };
+    let Some(checks) = &target.entry.checks else { return Ok(()) };
+    let Some(judge) = &checks.arguments else { return Ok(()) };
     let Err(misfit) = judge.check(&message.doc, arguments) else { return Ok(()) };
     let problems = match misfit {
         Misfit::Mismatch => judge.problems(&message.doc, arguments),
@@ -185,7 +185,7 @@ fn check_arguments(
     };
     let mut refusal = Refusal::new(Reason::Arguments, message.raw_id());
     let tool = message.doc.text(target.node).into_owned();
-    refusal.lesson = Some(Box::new(Lesson { tool, structured: !guard.structured, problems }));
+    refusal.lesson = Some(Box::new(Lesson { tool, structured: !checks.structured, problems }));
     Err(refusal)
 }
 

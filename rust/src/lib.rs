@@ -2,7 +2,7 @@
 //!
 //! Bottom to top: `mcpgate_json` (strict reading to a tape), `message` (the JSON-RPC envelope),
 //! `revision` (methods), `rewrite` (span edits), `mirror` (mirrored headers), `seal` (ids that
-//! leave and come back), `event` (records); `screen` (hostile definitions), `secrets`, `guard` (what
+//! leave and come back), `event` (records); `screen` (hostile definitions), `secrets`, `checks` (what
 //! a tool is held to); `document`, `names`, `templates`, `pages`, `compile`, `assemble`, `snapshot`
 //! (what is judged by); `caller`, `ticket`, `verdict`, `refusal` (what is held and said);
 //! `gate` with `inspect`, `answer`, `forward`, `review`, `address` (the judge). `sse` and `lines`
@@ -25,13 +25,13 @@ mod answer;
 mod assemble;
 pub mod caller;
 mod catalog;
+pub mod checks;
 mod compile;
 pub mod document;
 mod entries;
 pub mod event;
 mod forward;
 pub mod gate;
-pub mod guard;
 mod handshake;
 mod inspect;
 pub mod lines;

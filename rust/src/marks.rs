@@ -52,7 +52,11 @@ pub mod rule {
         (TWICE, true, "A second definition under the same name."),
         (TAKEN, true, "A name that another entry has already, as clients would see it."),
         (CONFUSABLE, true, "A name that looks like that of another server's entry."),
-        (HEADERS, true, "Parameters whose mirrored headers are invalid."),
+        (
+            HEADERS,
+            true,
+            "Parameters of a tool whose mirrored headers are invalid; `http` servers only.",
+        ),
         (NO_SCHEMA, false, "A tool without an input schema."),
         ("schema_invalid", true, "A schema that does not compile."),
         ("schema_dialect", true, "A schema in a dialect that is not known."),

@@ -9,9 +9,10 @@ use std::collections::{HashSet, VecDeque};
 use mcpgate_json::{Doc, Node};
 
 const ANNOTATION: &str = "x-mcp-header";
-/// Keywords that hold one schema.
-const ONE: [&str; 11] = [
+/// Keywords that hold one schema; in older dialects `items` may hold an array of them.
+const ONE: [&str; 12] = [
     "items",
+    "additionalItems",
     "contains",
     "unevaluatedItems",
     "additionalProperties",
@@ -130,6 +131,7 @@ fn push_inner(doc: &Doc<'_>, place: &Place, places: &mut VecDeque<Place>) {
             }));
         } else if ONE.contains(&&*key) {
             places.push_back(lost(value));
+            places.extend(doc.items(value).map(lost));
         } else if MANY.contains(&&*key) {
             places.extend(doc.items(value).map(lost));
         } else if NAMED.contains(&&*key) {
@@ -167,7 +169,9 @@ mod tests {
         ];
         assert_eq!(found, Ok(expected));
         assert_eq!(read(r#"{"type":"object"}"#), Ok(vec![]));
-        assert_eq!(read("true"), Ok(vec![]));
+        for schema in ["true", r#"[1,"x-mcp-header"]"#] {
+            assert_eq!(read(schema), Ok(vec![]), "{schema}");
+        }
     }
 
     #[test]
@@ -192,6 +196,7 @@ mod tests {
             r#""type":"string","x-mcp-header":"a b""#,
             r#""type":"string","x-mcp-header":"a\r\nb""#,
             r#""type":"string","x-mcp-header":7"#,
+            r#""type":"string","x\u002dmcp-header":7"#,
         ] {
             assert!(one(inner).is_err(), "{inner}");
         }
@@ -199,9 +204,13 @@ mod tests {
         for schema in [
             inner.to_owned(),
             format!(r#"{{"properties":{{"a":{{"items":{inner}}}}}}}"#),
+            format!(r#"{{"properties":{{"a":{{"items":[true,{inner}]}}}}}}"#),
+            format!(r#"{{"properties":{{"a":{{"additionalItems":{inner}}}}}}}"#),
+            format!(r#"{{"not":{inner}}}"#),
             format!(r#"{{"anyOf":[{{"properties":{{"a":{inner}}}}}]}}"#),
             format!(r#"{{"$defs":{{"a":{inner}}}}}"#),
             format!(r#"{{"properties":{{"a":{inner},"b":{}}}}}"#, inner.replace("\"A\"", "\"a\"")),
+            format!(r#"{{"properties":{{"a.b":{inner},"a":{{"properties":{{"b":{inner}}}}}}}}}"#),
         ] {
             assert!(read(&schema).is_err(), "{schema}");
         }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::checks::{Results, Secrets};
 use crate::gate::{Gate, with_tape};
-use crate::guard::{Results, Secrets};
 use crate::message::{Kind, Message, read};
 use crate::refusal::Refusal;
 use crate::revision::Method;
@@ -135,14 +135,14 @@ fn result_for(message: &Message<'_>, result: Node, ticket: &Ticket) -> Reviewed 
 
 /// Hold a tool's structured content to its output schema.
 fn check_result(doc: &Doc<'_>, result: Node, ticket: &Ticket) -> Result<(), Refusal> {
-    let Some(guard) = &ticket.guard else { return Ok(()) };
-    let Some(judge) = &guard.results else { return Ok(()) };
+    let Some(checks) = &ticket.checks else { return Ok(()) };
+    let Some(judge) = &checks.results else { return Ok(()) };
     let content = doc.get(result, "structuredContent");
     if content.is_some() && judge.check(doc, content).is_ok() {
         return Ok(());
     }
     ticket.tally.mark_misfit();
-    if guard.firewall.results != Results::Enforce {
+    if checks.firewall.results != Results::Enforce {
         return Ok(());
     }
     let text = match content {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use crate::checks::Secrets;
 use crate::document::ServerPart;
-use crate::guard::Secrets;
 
 /// A server, as the gate needs it.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-use crate::guard::{Guard, Secrets};
+use crate::checks::{Checks, Secrets};
 use crate::revision::{Method, Revision};
 use crate::snapshot::{Server, Snapshot};
 use crate::verdict::Reason;
@@ -28,7 +28,7 @@ pub struct Ticket {
     /// The server that was asked.
     pub server: Arc<Server>,
     /// What a tool's result is held to.
-    pub guard: Option<Arc<Guard>>,
+    pub checks: Option<Arc<Checks>>,
     /// What happens to secrets in what comes back.
     pub secrets: Secrets,
     /// The snapshot that judged it.

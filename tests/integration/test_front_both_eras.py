@@ -25,6 +25,10 @@ ODD = (
     b'{"zz":1.0,"big":123456789012345678901234567890,"e":1E300,"neg":-0,"u":"\\u00e9\\/",'
     b'"deep":{"b":[ 1 , 2.50 ],"a":null},"":{}}'
 )
+MISTAKEN = (
+    b'{"name":"mistaken","inputSchema":{"type":"object",'
+    b'"properties":{"n":{"type":"number","x-mcp-header":"N"}}}}'
+)
 
 
 @dataclass
@@ -158,6 +162,26 @@ async def test_mirrored_headers_are_made_anew(scene: Scene) -> None:
     assert recorded.headers["mcp-method"] == "tools/call"
     assert recorded.headers["mcp-protocol-version"] == "2026-07-28"
     assert "origin" not in recorded.headers
+
+
+@pytest.mark.requirement("R-HEADERS")
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_a_tool_with_an_invalid_annotation_is_quarantined(
+    free_port: Callable[[], int], era: str
+) -> None:
+    tools = [TOOL % b"echo", MISTAKEN]
+    async with RecordingServer(modern=era == "modern", tools=tools) as server:
+        client = Client(free_port())
+        async with running(client.port, [http_server("s", server.url)]) as gateway:
+            await wait_for_entries(gateway, 1)
+            assert gateway.core is not None
+            marks = gateway.core.publisher.status.marks
+            held = [(mark.name, mark.rule) for mark in marks if mark.quarantined]
+            assert held == [("mistaken", "headers_invalid")]
+            await client.open_session()
+            assert b"mistaken" not in (await client.post(legacy("tools/list"))).body
+            assert (await client.call("s__mistaken")).reason == "unknown_tool"
+            assert server.find("tools/call") == []
 
 
 @pytest.mark.requirement("R-SESSION")

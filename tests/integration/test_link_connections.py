@@ -16,7 +16,7 @@ from mcpgate.config.model import Server
 from mcpgate.errors import LinkFault
 from mcpgate.links.open import open_http
 from tests.support.http_server import Answer, HttpServer, Request, speak_legacy
-from tests.support.link_world import a_setup, call_tool, finish, http_server, until
+from tests.support.link_world import a_setup, call_tool, expect_fault, finish, http_server, until
 
 
 async def plain(request: Request, answer: Answer) -> None:
@@ -157,9 +157,7 @@ async def test_a_request_on_a_stale_connection_is_never_sent_twice() -> None:
             good, _ = call_tool(setup, link, "good")
             await finish(good)
             bad, _ = call_tool(setup, link, "dies")
-            with pytest.raises(LinkFault) as caught:
-                await finish(bad)
-            assert caught.value.reason == "lost"
+            await expect_fault(bad, "lost")
         assert len([one for one in server.requests if one.tool == "dies"]) == 20
         await link.close()
 

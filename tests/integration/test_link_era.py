@@ -16,7 +16,15 @@ from tests.support.http_server import (
     speak_legacy,
     speak_modern,
 )
-from tests.support.link_world import Sent, a_setup, call_tool, finish, http_server, until
+from tests.support.link_world import (
+    Sent,
+    a_setup,
+    call_tool,
+    expect_fault,
+    finish,
+    http_server,
+    until,
+)
 
 OK = {"text": "ok"}
 
@@ -231,9 +239,7 @@ async def test_a_forgotten_session_loses_the_link_and_surely_ran_nothing(
     async with HttpServer(speak_legacy(forgetful)) as server, a_setup() as setup:
         link, _ = await open_http(http_server(server.url), setup)
         call, _ = call_tool(setup, link, "x")
-        with pytest.raises(LinkFault) as caught:
-            await finish(call)
-        assert caught.value.reason == "unavailable"
+        await expect_fault(call, "unavailable")
         async with asyncio.timeout(5):
             assert "session" in await link.wait_lost()
         await link.close()
@@ -248,9 +254,7 @@ async def test_a_server_that_cannot_be_dialled_three_times_loses_the_link() -> N
         await until(lambda: link.connections == 0, setup.wheel)
         for _ in range(3):
             call, _ = call_tool(setup, link, "x")
-            with pytest.raises(LinkFault) as caught:
-                await finish(call)
-            assert caught.value.reason == "unavailable"
+            await expect_fault(call, "unavailable")
         async with asyncio.timeout(5):
             assert "cannot be reached" in await link.wait_lost()
         await link.close()

@@ -5,10 +5,9 @@ import json
 
 import pytest
 
-from mcpgate.errors import LinkFault
 from mcpgate.links.open import open_http
 from tests.support.http_server import Answer, HttpServer, Request, Script, speak_legacy
-from tests.support.link_world import a_setup, call_tool, finish, http_server, until
+from tests.support.link_world import a_setup, call_tool, expect_fault, finish, http_server, until
 
 OK = {"content": [{"type": "text", "text": "ok"}]}
 
@@ -215,9 +214,7 @@ async def test_each_fault_ends_its_call_alone(tools: Script, reason: str, text: 
         bad, _ = call_tool(setup, link, "bad", deadline_s=0.3 if reason == "deadline" else 10)
         good, upstream_id = call_tool(setup, link, "good")
         assert (await finish(good))["id"] == upstream_id
-        with pytest.raises(LinkFault, match=text) as caught:
-            await finish(bad)
-        assert caught.value.reason == reason
+        await expect_fault(bad, reason, text)
         again, upstream_id = call_tool(setup, link, "good")
         assert (await finish(again))["id"] == upstream_id
         assert len([one for one in server.requests if one.tool == "bad"]) == 1
@@ -239,9 +236,7 @@ async def test_calls_over_the_bound_wait_their_turn_until_their_deadline() -> No
         link, _ = await open_http(http_server(server.url), setup)
         calls = [call_tool(setup, link, tool)[0] for tool in ("a", "b", "c", "d")]
         late, _ = call_tool(setup, link, "late", deadline_s=0.1)
-        with pytest.raises(LinkFault) as caught:
-            await finish(late)
-        assert caught.value.reason == "deadline"
+        await expect_fault(late, "deadline")
         assert server.connections == 2
         gates["a"].set()
         for call in (calls[0], calls[2], calls[3]):
@@ -338,9 +333,7 @@ async def test_the_rest_of_a_stream_that_cannot_be_had_is_lost_and_not_unrun() -
     async with HttpServer(speak_legacy(ending)) as server, a_setup() as setup:
         link, _ = await open_http(http_server(server.url), setup)
         call, _ = call_tool(setup, link, "x")
-        with pytest.raises(LinkFault, match="405") as caught:
-            await finish(call)
-        assert caught.value.reason == "lost"
+        await expect_fault(call, "lost", "405")
         await link.close()
 
 

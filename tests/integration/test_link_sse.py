@@ -11,13 +11,20 @@ import pytest
 
 from mcpgate.config.model import Server
 from mcpgate.errors import LinkFault
-from mcpgate.links.call import OpenCall
 from mcpgate.links.open import open_link, open_wire
 from mcpgate.links.setup import Setup
 from mcpgate.links.wire import WireLink
 from tests.support.certificates import make_context
 from tests.support.http_server import Answer, HttpServer, Request
-from tests.support.link_world import a_setup, call_tool, finish, until
+from tests.support.link_checks import (
+    check_certificate,
+    check_deadline,
+    check_end,
+    check_many_calls,
+    check_progress,
+    check_slow_reader,
+)
+from tests.support.link_world import a_setup, call_tool, expect_fault, finish
 from tests.support.sse_server import ENDPOINT, HELLO, SseScript, Stream, Tools, echo, progress
 
 
@@ -54,9 +61,7 @@ async def test_messages_go_up_by_post_and_come_down_the_stream() -> None:
             sse_server(server.url, headers={"Authorization": "Bearer k"}), setup
         )
         assert (peer.era, peer.revision, peer.name) == ("legacy", "2024-11-05", "scripted")
-        calls = [call_tool(setup, link, f"t{number}")[0] for number in range(20)]
-        replies = [await finish(call) for call in reversed(calls)]
-        assert [one["result"] for one in reversed(replies)] == [f"t{n}" for n in range(20)]
+        await check_many_calls(setup, link, 20)
         (opening,) = [one for one in server.requests if one.verb == "GET"]
         assert opening.fields["accept"] == "text/event-stream"
         posts = [one for one in server.requests if one.verb == "POST"]
@@ -125,13 +130,7 @@ async def busy(request: Request, answer: Answer, stream: Stream) -> None:
 @pytest.mark.requirement("R-LINK-SSE")
 async def test_progress_notices_and_requests_find_their_ways() -> None:
     async with a_link(busy) as (link, setup, server, _):
-        noticed: list[int] = []
-        link.listen(noticed.append)
-        call, _ = call_tool(setup, link, "x")
-        steps = [json.loads(await call.receive())["params"]["progress"] for _ in range(3)]
-        assert steps == [0, 1, 2]
-        assert (await finish(call))["result"] == "done"
-        assert noticed == [1]
+        await check_progress(setup, link, "x", "done")
         await server.wait(lambda: any("result" in one.message for one in server.requests))
         (pong,) = [one.message for one in server.requests if "result" in one.message]
         assert pong == {"jsonrpc": "2.0", "id": "ask-1", "result": {}}
@@ -155,13 +154,10 @@ async def test_what_cannot_be_read_ends_its_own_call_only() -> None:
         other, _ = call_tool(setup, link, "silent")
         for tool, reason in (("big", "reply_too_large"), ("twofold", "unreadable")):
             call, _ = call_tool(setup, link, tool, deadline_s=60)
-            with pytest.raises(LinkFault) as caught:
-                await finish(call)
-            assert caught.value.reason == reason
+            await expect_fault(call, reason)
         call, _ = call_tool(setup, link, "ok")
         assert (await finish(call))["result"] == "ok"
         assert link.unreadable == 5
-        assert isinstance(other, OpenCall)
         assert not other.ended
         other.close()
 
@@ -188,9 +184,7 @@ def refuse(status: int, **fields: str) -> Tools:
 async def test_a_refused_post_ends_its_call_only(status: int, reason: str, text: str) -> None:
     async with a_link(refuse(status, location="/other")) as (link, setup, _, _):
         call, _ = call_tool(setup, link, "x")
-        with pytest.raises(LinkFault, match=text) as caught:
-            await finish(call)
-        assert caught.value.reason == reason
+        await expect_fault(call, reason, text)
         assert not link.lost
 
 
@@ -198,9 +192,7 @@ async def test_a_refused_post_ends_its_call_only(status: int, reason: str, text:
 async def test_a_forgotten_session_ends_the_link() -> None:
     async with a_link(refuse(404)) as (link, setup, _, _):
         call, _ = call_tool(setup, link, "x")
-        with pytest.raises(LinkFault, match="404") as caught:
-            await finish(call)
-        assert caught.value.reason == "unavailable"
+        await expect_fault(call, "unavailable", "404")
         assert "404" in await link.wait_lost()
 
 
@@ -215,19 +207,12 @@ async def never_accepted(request: Request, answer: Answer, stream: Stream) -> No
 @pytest.mark.requirement("R-LINK-SSE")
 async def test_deadline_and_cancel() -> None:
     async with a_link(never_accepted) as (link, setup, server, _):
-        call, _ = call_tool(setup, link, "x", deadline_s=0.1)
-        with pytest.raises(LinkFault) as caught:
-            await call.receive()
-        assert caught.value.reason == "deadline"
-        call.cancel(b'{"jsonrpc":"2.0","method":"notifications/cancelled"}')
-        call.close()
+        await check_deadline(setup, link, "x")
         await server.wait(lambda: len(server.named("notifications/cancelled")) == 1)
         # The stream and what brought the cancel stay; the POST nobody answers is given up.
         await server.wait(lambda: server.open <= 2)
         call, _ = call_tool(setup, link, "cut")
-        with pytest.raises(LinkFault) as caught:
-            await finish(call)
-        assert caught.value.reason == "lost"
+        await expect_fault(call, "lost")
 
 
 async def ends(request: Request, answer: Answer, stream: Stream) -> None:
@@ -242,18 +227,7 @@ async def ends(request: Request, answer: Answer, stream: Stream) -> None:
 @pytest.mark.parametrize("how", ["end", "cut"])
 async def test_the_end_of_the_stream_ends_every_call_and_the_link(how: str) -> None:
     async with a_link(ends) as (link, setup, _, _):
-        waiting, _ = call_tool(setup, link, "silent")
-        call, _ = call_tool(setup, link, how)
-        for one in (waiting, call):
-            with pytest.raises(LinkFault) as caught:
-                await finish(one)
-            assert caught.value.reason == "lost"
-        async with asyncio.timeout(5):
-            assert await link.wait_lost()
-        late, _ = call_tool(setup, link, "x")
-        with pytest.raises(LinkFault) as caught:
-            await finish(late)
-        assert caught.value.reason == "unavailable"
+        await check_end(setup, link, how)
 
 
 async def flood(request: Request, answer: Answer, stream: Stream) -> None:
@@ -269,13 +243,7 @@ async def test_a_slow_reader_misses_progress_but_never_the_reply() -> None:
         flooded, _ = call_tool(setup, link, "flood")
         after, _ = call_tool(setup, link, "x")
         assert (await finish(after))["result"] == "done"
-        assert isinstance(flooded, OpenCall)
-        await until(lambda: flooded.answered, setup.wheel)
-        count = 1
-        while "result" not in json.loads(await flooded.receive()):
-            count += 1
-        flooded.close()
-        assert 200 < count < 300
+        await check_slow_reader(setup, flooded)
 
 
 @pytest.mark.requirement("R-LINK-SSE")
@@ -360,10 +328,4 @@ async def test_what_is_no_stream_is_named(answers: object, text: str) -> None:
 async def test_the_certificate_is_checked(tmp_path: Path) -> None:
     serving = HttpServer(SseScript(echo), tls=make_context(tmp_path))
     async with serving as server, a_setup() as setup:
-        trusted = sse_server(server.url, ca_file=str(tmp_path / "cert.pem"))
-        link, _ = await open_wire(trusted, setup)
-        call, _ = call_tool(setup, link, "x")
-        assert (await finish(call))["result"] == "x"
-        await link.close()
-        with pytest.raises(LinkFault, match=r"(?i)certificate.*ca_file$"):
-            await open_link(sse_server(server.url), setup)
+        await check_certificate(setup, sse_server(server.url), tmp_path)

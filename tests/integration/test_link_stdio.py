@@ -1,7 +1,6 @@
 """Calls to child processes, and how children live and die."""
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -18,7 +17,13 @@ from mcpgate.links.setup import Setup
 from mcpgate.links.stdio import STDERR_LINES, StdioWire
 from mcpgate.links.wire import WireLink
 from mcpgate.model import Era
-from tests.support.link_world import a_setup, call_tool, finish, until
+from tests.support.link_checks import (
+    check_deadline,
+    check_many_calls,
+    check_progress,
+    check_slow_reader,
+)
+from tests.support.link_world import a_setup, call_tool, expect_fault, finish, until
 
 CHILD = Path(__file__).resolve().parents[1] / "support/stdio_child.py"
 
@@ -87,21 +92,13 @@ async def test_the_era_is_found_whatever_the_child_makes_of_the_question(
 @pytest.mark.requirement("R-LINK-STDIO")
 async def test_many_calls_share_the_pipe_and_find_their_replies() -> None:
     async with a_link() as (link, setup):
-        calls = [call_tool(setup, link, f"t{number}")[0] for number in range(50)]
-        replies = [await finish(call) for call in reversed(calls)]
-        assert [one["result"] for one in reversed(replies)] == [f"t{n}" for n in range(50)]
+        await check_many_calls(setup, link, 50)
 
 
 @pytest.mark.requirement("R-LINK-STDIO")
 async def test_progress_reaches_its_call_and_notices_the_listener() -> None:
     async with a_link() as (link, setup):
-        noticed: list[int] = []
-        link.listen(noticed.append)
-        call, _ = call_tool(setup, link, "progress")
-        steps = [json.loads(await call.receive())["params"]["progress"] for _ in range(3)]
-        assert steps == [0, 1, 2]
-        assert (await finish(call))["result"] == "progress"
-        assert noticed == [1]
+        await check_progress(setup, link, "progress", "progress")
 
 
 @pytest.mark.requirement("R-LINK-STDIO")
@@ -110,11 +107,7 @@ async def test_a_slow_reader_misses_progress_but_never_the_reply() -> None:
         flooded, _ = call_tool(setup, link, "flood")
         after, _ = call_tool(setup, link, "ok")
         assert (await finish(after))["result"] == "ok"
-        count = 1
-        while "result" not in json.loads(await flooded.receive()):
-            count += 1
-        flooded.close()
-        assert 200 < count < 300
+        await check_slow_reader(setup, flooded)
 
 
 @pytest.mark.requirement("R-LINK-STDIO")
@@ -137,9 +130,7 @@ async def test_a_reply_that_cannot_be_read_ends_its_call_at_once(tool: str, reas
     async with a_link(reply_bytes=100_000) as (link, setup):
         other, _ = call_tool(setup, link, "silent")
         call, _ = call_tool(setup, link, tool, deadline_s=60)
-        with pytest.raises(LinkFault) as caught:
-            await finish(call)
-        assert caught.value.reason == reason
+        await expect_fault(call, reason)
         assert not other.ended
         other.close()
 
@@ -186,12 +177,7 @@ async def test_deadline_cancel_and_late_silence() -> None:
     async with a_link() as (link, setup):
         cancelled = asyncio.Event()
         link.listen(lambda bits: cancelled.set() if bits == 2 else None)
-        call, _ = call_tool(setup, link, "silent", deadline_s=0.1)
-        with pytest.raises(LinkFault) as caught:
-            await call.receive()
-        assert caught.value.reason == "deadline"
-        call.cancel(b'{"jsonrpc":"2.0","method":"notifications/cancelled"}')
-        call.close()
+        await check_deadline(setup, link, "silent")
         async with asyncio.timeout(5):
             await cancelled.wait()
         good, _ = call_tool(setup, link, "ok")
@@ -209,17 +195,13 @@ async def test_the_end_of_a_child_ends_its_calls_and_its_link(tool: str, text: s
         if tool == "last":
             assert (await finish(call))["result"] == "last"
         else:
-            with pytest.raises(LinkFault) as caught:
-                await finish(call)
-            assert caught.value.reason == "lost"
+            await expect_fault(call, "lost")
         with pytest.raises(LinkFault, match=text):
             await finish(waiting)
         async with asyncio.timeout(5):
             assert text in await link.wait_lost()
         late, _ = call_tool(setup, link, "ok")
-        with pytest.raises(LinkFault) as caught:
-            await finish(late)
-        assert caught.value.reason == "unavailable"
+        await expect_fault(late, "unavailable")
         assert is_gone(child_of(link).pid)
 
 

@@ -1,14 +1,21 @@
 """The server's own stream over http, and what happens when it breaks, is refused, or resumes."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from mcpgate.errors import LinkFault
 from mcpgate.gate import LISTS
 from mcpgate.links.open import open_http
-from tests.support.http_server import Answer, HttpServer, Request, speak_legacy, speak_modern
-from tests.support.link_world import a_setup, call_tool, finish, http_server
+from tests.support.http_server import (
+    Answer,
+    HttpServer,
+    Request,
+    Script,
+    speak_legacy,
+    speak_modern,
+)
+from tests.support.link_world import a_setup, call_tool, expect_fault, finish, http_server
 
 CHANGED = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
 
@@ -94,34 +101,8 @@ async def test_a_refused_stream_is_never_asked_for_again(status: int) -> None:
         await link.close()
 
 
-@pytest.mark.requirement("R-CHANGED")
-async def test_a_gap_without_event_ids_announces_every_list() -> None:
-    legacy = speak_legacy(plain)
-    count = 0
-
-    async def script(request: Request, answer: Answer) -> None:
-        nonlocal count
-        if request.verb != "GET":
-            await legacy(request, answer)
-            return
-        count += 1
-        await answer.stream()
-        if count == 1:
-            await answer.chunk(b"retry: 100\n\n")
-            answer.close()
-        else:
-            await answer.hold()
-
-    async with HttpServer(script) as server, a_setup() as setup:
-        link, _ = await open_http(http_server(server.url), setup)
-        notices = Notices()
-        link.listen(notices)
-        assert await notices.wait(1) == [LISTS]
-        await link.close()
-
-
-@pytest.mark.requirement("R-SESSION")
-async def test_a_session_that_is_gone_when_the_stream_returns_loses_the_link() -> None:
+def break_once(again: Callable[[Answer], Awaitable[None]]) -> Script:
+    """Script a legacy server whose first stream breaks; `again` answers the next request for it."""
     legacy = speak_legacy(plain)
     count = 0
 
@@ -136,9 +117,31 @@ async def test_a_session_that_is_gone_when_the_stream_returns_loses_the_link() -
             await answer.chunk(b"retry: 100\n\n")
             answer.close()
         else:
-            await answer.send(404)
+            await again(answer)
 
-    async with HttpServer(script) as server, a_setup() as setup:
+    return script
+
+
+@pytest.mark.requirement("R-CHANGED")
+async def test_a_gap_without_event_ids_announces_every_list() -> None:
+    async def again(answer: Answer) -> None:
+        await answer.stream()
+        await answer.hold()
+
+    async with HttpServer(break_once(again)) as server, a_setup() as setup:
+        link, _ = await open_http(http_server(server.url), setup)
+        notices = Notices()
+        link.listen(notices)
+        assert await notices.wait(1) == [LISTS]
+        await link.close()
+
+
+@pytest.mark.requirement("R-SESSION")
+async def test_a_session_that_is_gone_when_the_stream_returns_loses_the_link() -> None:
+    async def again(answer: Answer) -> None:
+        await answer.send(404)
+
+    async with HttpServer(break_once(again)) as server, a_setup() as setup:
         link, _ = await open_http(http_server(server.url), setup)
         link.listen(Notices())
         async with asyncio.timeout(5):
@@ -195,12 +198,8 @@ async def test_a_closing_link_ends_its_calls_and_refuses_new_ones() -> None:
         call, _ = call_tool(setup, link, "x")
         await server.wait(lambda: bool(server.named("tools/call")))
         await link.close()
-        with pytest.raises(LinkFault) as caught:
-            await finish(call)
-        assert caught.value.reason == "lost"
+        await expect_fault(call, "lost")
         late, _ = call_tool(setup, link, "x")
-        with pytest.raises(LinkFault) as caught:
-            await finish(late)
-        assert caught.value.reason == "unavailable"
+        await expect_fault(late, "unavailable")
         await link.close()
         await server.wait(lambda: server.open == 0)

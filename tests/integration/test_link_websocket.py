@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,13 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcpgate.errors import LinkFault
-from mcpgate.links.call import OpenCall
 from mcpgate.links.open import open_link, open_wire
 from mcpgate.links.setup import Setup
 from mcpgate.links.wire import WireLink
 from mcpgate.model import Era
 from tests.support.certificates import make_context
-from tests.support.link_world import a_setup, call_tool, finish, until
+from tests.support.link_checks import (
+    check_certificate,
+    check_deadline,
+    check_end,
+    check_many_calls,
+    check_progress,
+    check_slow_reader,
+)
+from tests.support.link_world import a_setup, call_tool, expect_fault, finish, until
 from tests.support.ws_server import (
     BINARY,
     CLOSE,
@@ -57,9 +63,7 @@ async def test_many_calls_share_the_connection_and_find_their_replies() -> None:
         described = ws_server(server.url, headers={"Authorization": "Bearer k"})
         link, peer = await open_wire(described, setup)
         assert (peer.era, peer.revision, peer.name) == ("legacy", "2025-11-25", "scripted")
-        calls = [call_tool(setup, link, f"t{number}")[0] for number in range(50)]
-        replies = [await finish(call) for call in reversed(calls)]
-        assert [one["result"] for one in reversed(replies)] == [f"t{n}" for n in range(50)]
+        await check_many_calls(setup, link, 50)
         (head,) = server.heads
         first, *lines = head.strip().lower().split("\r\n")
         assert first == "get /ws?a=b http/1.1"
@@ -142,13 +146,7 @@ async def busy(asked: Asked, socket: Socket) -> None:
 @pytest.mark.requirement("R-LINK-WS")
 async def test_progress_notices_and_requests_find_their_ways() -> None:
     async with a_link(busy) as (link, setup, server):
-        noticed: list[int] = []
-        link.listen(noticed.append)
-        call, _ = call_tool(setup, link, "x")
-        steps = [json.loads(await call.receive())["params"]["progress"] for _ in range(3)]
-        assert steps == [0, 1, 2]
-        assert (await finish(call))["result"] == "done"
-        assert noticed == [1]
+        await check_progress(setup, link, "x", "done")
         await server.wait(lambda: any("result" in one.message for one in server.asked))
         (pong,) = [one.message for one in server.asked if "result" in one.message]
         assert pong == {"jsonrpc": "2.0", "id": "ask-1", "result": {}}
@@ -158,13 +156,7 @@ async def test_progress_notices_and_requests_find_their_ways() -> None:
 async def test_a_slow_reader_misses_progress_but_never_the_reply() -> None:
     async with a_link(busy) as (link, setup, _):
         flooded, _ = call_tool(setup, link, "flood")
-        assert isinstance(flooded, OpenCall)
-        await until(lambda: flooded.answered, setup.wheel)
-        count = 1
-        while "result" not in json.loads(await flooded.receive()):
-            count += 1
-        flooded.close()
-        assert 200 < count < 300
+        await check_slow_reader(setup, flooded)
 
 
 async def broken(asked: Asked, socket: Socket) -> None:
@@ -185,13 +177,10 @@ async def test_what_cannot_be_read_ends_its_own_call_only() -> None:
         other, _ = call_tool(setup, link, "silent")
         for tool in ("binary", "twofold"):
             call, _ = call_tool(setup, link, tool, deadline_s=60)
-            with pytest.raises(LinkFault) as caught:
-                await finish(call)
-            assert caught.value.reason == "unreadable"
+            await expect_fault(call, "unreadable")
         call, _ = call_tool(setup, link, "rubbish")
         assert (await finish(call))["result"] == "after"
         assert link.unreadable == 4
-        assert isinstance(other, OpenCall)
         assert not other.ended
         other.close()
 
@@ -216,9 +205,7 @@ async def test_a_message_over_the_limit_ends_the_link(tool: str, reason: str) ->
         other, _ = call_tool(setup, link, "silent")
         call, _ = call_tool(setup, link, tool)
         for one, expected in ((call, reason), (other, "lost")):
-            with pytest.raises(LinkFault, match="over 100000 bytes") as caught:
-                await finish(one)
-            assert caught.value.reason == expected
+            await expect_fault(one, expected, "over 100000 bytes")
         assert "over 100000 bytes" in await link.wait_lost()
         await server.wait(lambda: server.sockets[0].closed_with == 1009)
 
@@ -252,18 +239,7 @@ async def end(asked: Asked, socket: Socket) -> None:
 @pytest.mark.parametrize("how", ENDS)
 async def test_the_end_of_the_connection_ends_every_call_and_the_link(how: str) -> None:
     async with a_link(end) as (link, setup, _):
-        waiting, _ = call_tool(setup, link, "silent")
-        call, _ = call_tool(setup, link, how)
-        for one in (waiting, call):
-            with pytest.raises(LinkFault, match=ENDS[how][1]) as caught:
-                await finish(one)
-            assert caught.value.reason == "lost"
-        async with asyncio.timeout(5):
-            await link.wait_lost()
-        late, _ = call_tool(setup, link, "x")
-        with pytest.raises(LinkFault) as caught:
-            await finish(late)
-        assert caught.value.reason == "unavailable"
+        await check_end(setup, link, how, ENDS[how][1])
 
 
 @pytest.mark.requirement("R-LINK-WS")
@@ -276,21 +252,14 @@ async def test_a_silent_server_is_pinged_and_a_deaf_one_is_left() -> None:
         await until(lambda: len(server.sockets[0].pings) >= 2, setup.wheel)
         assert not link.lost
         call, _ = call_tool(setup, link, "deaf")
-        with pytest.raises(LinkFault, match="answers no ping") as caught:
-            await finish(call)
-        assert caught.value.reason == "lost"
+        await expect_fault(call, "lost", "answers no ping")
 
 
 @pytest.mark.requirement("R-CANCEL")
 @pytest.mark.requirement("R-LINK-WS")
 async def test_deadline_and_cancel() -> None:
     async with a_link(broken) as (link, setup, server):
-        call, _ = call_tool(setup, link, "silent", deadline_s=0.1)
-        with pytest.raises(LinkFault) as caught:
-            await call.receive()
-        assert caught.value.reason == "deadline"
-        call.cancel(b'{"jsonrpc":"2.0","method":"notifications/cancelled"}')
-        call.close()
+        await check_deadline(setup, link, "silent")
         await server.wait(lambda: server.asked[-1].method == "notifications/cancelled")
         call, _ = call_tool(setup, link, "ok")
         assert (await finish(call))["result"] == "ok"
@@ -308,9 +277,7 @@ async def test_a_server_that_does_not_read_refuses_calls_as_surely_not_run() -> 
         pad = b'{"jsonrpc":"2.0","method":"notifications/x","params":{"pad":"%b"}}'
         link.post(pad % (b"x" * (16 << 20)))
         call, _ = call_tool(setup, link, "x")
-        with pytest.raises(LinkFault, match="does not read") as caught:
-            await finish(call)
-        assert caught.value.reason == "unavailable"
+        await expect_fault(call, "unavailable", "does not read")
 
 
 @pytest.mark.requirement("R-LINK-WS")
@@ -360,13 +327,7 @@ async def test_an_address_that_nobody_answers_is_named() -> None:
 @pytest.mark.requirement("R-LINK-WS")
 async def test_the_certificate_is_checked(tmp_path: Path) -> None:
     async with WsServer(echo, tls=make_context(tmp_path)) as server, a_setup() as setup:
-        trusted = ws_server(server.url, ca_file=str(tmp_path / "cert.pem"))
-        link, _ = await open_wire(trusted, setup)
-        call, _ = call_tool(setup, link, "x")
-        assert (await finish(call))["result"] == "x"
-        await link.close()
-        with pytest.raises(LinkFault, match=r"(?i)certificate.*ca_file$"):
-            await open_link(ws_server(server.url), setup)
+        await check_certificate(setup, ws_server(server.url), tmp_path)
 
 
 @pytest.mark.requirement("R-LINK-WS")

@@ -20,7 +20,7 @@ from mcpgate.listeners.native_chunks import Chunks
 from mcpgate.listeners.native_connection import NativeConnection
 from mcpgate.listeners.native_head import Fields, Head
 from mcpgate.listeners.native_request import NativeRequest
-from tests.support.certificates import read_name, replace, write_certificate
+from tests.support.certificates import look, replace, write_certificate
 from tests.support.gateways import (
     Client,
     legacy,
@@ -247,14 +247,6 @@ def trust_anyone() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-async def look(client: Client) -> str:
-    """Return the name in the certificate that a new connection is shown."""
-    wire = await client.connect()
-    found = wire.writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    await wire.close()
-    return read_name(found)
 
 
 def settle_tls(folder: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from mcpgate.app import Gateway
 from mcpgate.errors import GatewayFault
 from mcpgate.gate import TOOLS
 from mcpgate.listeners.server import HttpServer
-from tests.support.certificates import read_name, replace, write_certificate
+from tests.support.certificates import look, replace, write_certificate
 from tests.support.gateways import Client, legacy, running, wait_until
 
 
@@ -46,14 +46,6 @@ def find_listener(gateway: Gateway) -> HttpServer:
     listener = gateway.listeners[0]
     assert isinstance(listener, HttpServer)
     return listener
-
-
-async def look(client: Client) -> str:
-    """Return the name in the certificate that a new connection is shown."""
-    wire = await client.connect()
-    found = wire.writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    await wire.close()
-    return read_name(found)
 
 
 @pytest.mark.requirement("R-TLS")

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.gateways import Client
+
 DAY = dt.timedelta(days=1)
 
 
@@ -57,8 +59,10 @@ def replace(path: Path, content: bytes) -> None:
     fresh.replace(path)
 
 
-def read_name(der: bytes | None) -> str:
-    """Return the common name of a certificate."""
-    assert der is not None
-    subject = x509.load_der_x509_certificate(der).subject
+async def look(client: Client) -> str:
+    """Return the common name in the certificate that a new connection is shown."""
+    wire = await client.connect()
+    found = wire.writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    await wire.close()
+    subject = x509.load_der_x509_certificate(found).subject
     return str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)

@@ -5,8 +5,9 @@ import json
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Final, Self, final
+
+from tests.support.serving import Serving
 
 Fields = dict[str, str]
 Message = dict[str, object]
@@ -127,23 +128,12 @@ class HttpServer:
     open: int = 0
 
     async def __aenter__(self) -> Self:
-        self._changed = asyncio.Condition()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server = await asyncio.start_server(self._serve, self.host, 0, ssl=self.tls)
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        self._serving = Serving(self._talk)
+        self.port = await self._serving.open(self.host, self.tls)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+    async def __aexit__(self, *fault: object) -> None:
+        await self._serving.close()
 
     @property
     def url(self) -> str:
@@ -155,27 +145,18 @@ class HttpServer:
 
     async def wait(self, ready: Callable[[], bool]) -> None:
         """Wait until requests or connections are as the test expects."""
-        async with asyncio.timeout(10), self._changed:
-            await self._changed.wait_for(ready)
+        await self._serving.wait(ready)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open += 1
         try:
-            await self._note()
-            await self._talk(reader, writer, self.connections)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the other side, or the end of the test, closed it
+            await self._serving.note()
+            await self._answer(reader, writer, self.connections)
         finally:
-            writer.close()
-            self._tasks.discard(task)
             self.open -= 1
-            await self._note()
 
-    async def _talk(
+    async def _answer(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int
     ) -> None:
         while True:
@@ -186,15 +167,11 @@ class HttpServer:
             verb, path, _ = first.split(" ")
             request = Request(verb, path, fields, body, connection)
             self.requests.append(request)
-            await self._note()
+            await self._serving.note()
             answer = Answer(reader, writer, request)
             await self.script(request, answer)
             if answer.closed:
                 return
-
-    async def _note(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
 
 
 def speak_legacy(tools: Script, session: str = "s-1", revision: str = "2025-11-25") -> Script:

@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, final
 
+import pytest
+
 from mcpgate.clock import SystemClock
 from mcpgate.config.model import Revision, Server
+from mcpgate.errors import LinkFault
 from mcpgate.gate import Gate
 from mcpgate.links.call import OpenCall
 from mcpgate.links.guard import Guard
@@ -74,6 +77,13 @@ async def finish(call: Call) -> dict[str, object]:
             return decoded
     finally:
         call.close()
+
+
+async def expect_fault(call: Call, reason: str, text: str | None = None) -> None:
+    """See a call end with a fault."""
+    with pytest.raises(LinkFault, match=text) as caught:
+        await finish(call)
+    assert caught.value.reason == reason
 
 
 async def until(condition: Callable[[], bool], wheel: Wheel) -> None:

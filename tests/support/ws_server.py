@@ -8,13 +8,13 @@ import ssl
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Final, Self, final
 
 import msgspec
 
 from mcpgate.config.model import Server
 from tests.support.http_server import CAPABILITIES
+from tests.support.serving import Serving
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 ACCEPT_KEY: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # of RFC 6455
@@ -138,41 +138,17 @@ class WsServer:
     sockets: list[Socket] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
-        self._changed = asyncio.Condition()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
-        self.url = f"{'wss' if self.tls else 'ws'}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/ws?a=b"
+        self._serving = Serving(self._talk)
+        port = await self._serving.open(tls=self.tls)
+        self.url = f"{'wss' if self.tls else 'ws'}://127.0.0.1:{port}/ws?a=b"
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+    async def __aexit__(self, *fault: object) -> None:
+        await self._serving.close()
 
     async def wait(self, ready: Callable[[], bool]) -> None:
         """Wait until what was noted is as the test expects."""
-        async with asyncio.timeout(10), self._changed:
-            await self._changed.wait_for(ready)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            await self._talk(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the other side, or the end of the test, closed it
-        finally:
-            writer.close()
-            self._tasks.discard(task)
-            await self._note()
+        await self._serving.wait(ready)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -185,7 +161,7 @@ class WsServer:
         self.sockets.append(socket)
         while (asked := await socket.receive()) is not None:
             self.asked.append(asked)
-            await self._note()
+            await self._serving.note()
             await self._answer(asked, socket)
 
     def _accept(self, head: str) -> bytes:
@@ -213,10 +189,6 @@ class WsServer:
             await socket.result(asked, {**hello, "serverInfo": info})
         elif asked.id is not None and asked.method:
             await self.tools(asked, socket)
-
-    async def _note(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
 
 
 def ws_server(url: str, **more: object) -> Server:

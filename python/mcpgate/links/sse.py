@@ -16,7 +16,7 @@ from mcpgate.links.outbox import Outbox
 from mcpgate.links.setup import Setup
 from mcpgate.links.sse_replies import EventStream, Post, find_endpoint
 from mcpgate.links.target import ACCEPT_STREAM, check_headers, read_target, render_head
-from mcpgate.links.wire import Hearer
+from mcpgate.links.wire import UNREAD, Hearer, Wire
 
 POST_S: Final = 10.0
 POSTS: Final = 64
@@ -24,7 +24,7 @@ _JSON: Final = {"content-type": "application/json"}
 
 
 @final
-class SseWire:
+class SseWire(Wire):
     """Carry messages by POST and events."""
 
     def __init__(self, server: Server, setup: Setup) -> None:
@@ -73,7 +73,7 @@ class SseWire:
         """POST a message on whichever connection is free."""
         if upstream_id is None:
             if len(self._others) >= POSTS:
-                return LinkFault("unavailable", "the server does not read what it is sent")
+                return LinkFault("unavailable", UNREAD)
             self._post_other(body)
             return None
         post = Post(self._end_post, upstream_id, 0)

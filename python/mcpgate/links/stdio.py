@@ -8,7 +8,7 @@ from mcpgate.config.model import Server
 from mcpgate.errors import LinkFault
 from mcpgate.links.child import Child, build_env, start_child
 from mcpgate.links.setup import Setup
-from mcpgate.links.wire import Hearer
+from mcpgate.links.wire import Hearer, Wire, check_unread
 
 SECOND_NS: Final = 1_000_000_000
 STDERR_LINES: Final = 200
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 @final
-class StdioWire:
+class StdioWire(Wire):
     """Carry lines to one child and back."""
 
     def __init__(self, server: Server, setup: Setup) -> None:
@@ -55,17 +55,10 @@ class StdioWire:
         child = self._child
         if child is None:
             return LinkFault("unavailable", "the server is not running")
-        if child.unwritten + len(body) > self._setup.write_bytes and child.unwritten:
-            return LinkFault("unavailable", "the server does not read what it is sent")
-        if not child.write(body):
+        fault = check_unread(child.unwritten, body, self._setup.write_bytes)
+        if fault is None and not child.write(body):
             return LinkFault("unavailable", "the server has closed its stdin")
-        return None
-
-    async def deliver(self, body: bytes) -> None:
-        """Write a line: lines arrive in their order."""
-        fault = self.write(body, None)
-        if fault is not None:
-            raise fault
+        return fault
 
     def withdraw(self, upstream_id: int) -> None:
         """Do nothing: what was written is on its way."""

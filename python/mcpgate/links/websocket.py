@@ -25,7 +25,7 @@ from mcpgate.links.http_reply import describe_redirect
 from mcpgate.links.setup import Setup
 from mcpgate.links.sse_replies import refuse_status
 from mcpgate.links.target import SOCKET, Target, check_headers, read_target
-from mcpgate.links.wire import Hearer
+from mcpgate.links.wire import UNREAD, Hearer, Wire, check_unread
 
 CLOSE_S: Final = 2.0
 NORMAL: Final = 1000
@@ -39,7 +39,7 @@ _quiet.setLevel(logging.WARNING)
 
 
 @final
-class WebSocketWire(asyncio.Protocol):
+class WebSocketWire(Wire, asyncio.Protocol):
     """Carry messages over one WebSocket connection."""
 
     def __init__(self, server: Server, setup: Setup) -> None:
@@ -87,17 +87,11 @@ class WebSocketWire(asyncio.Protocol):
         if transport is None or self._frames.state is not State.OPEN:
             return LinkFault("unavailable", "the connection to the server is closed")
         unwritten = transport.get_write_buffer_size()
-        if unwritten and unwritten + len(body) > self._setup.write_bytes:
-            return LinkFault("unavailable", "the server does not read what it is sent")
-        self._frames.send_text(body)
-        self._flush()
-        return None
-
-    async def deliver(self, body: bytes) -> None:
-        """Write a message: messages arrive in their order."""
-        fault = self.write(body, None)
-        if fault is not None:
-            raise fault
+        fault = check_unread(unwritten, body, self._setup.write_bytes)
+        if fault is None:
+            self._frames.send_text(body)
+            self._flush()
+        return fault
 
     def withdraw(self, upstream_id: int) -> None:
         """Do nothing: what was written is on its way."""
@@ -245,7 +239,7 @@ class WebSocketWire(asyncio.Protocol):
         transport = self._transport
         bound = 2 * self._setup.write_bytes
         if transport is not None and transport.get_write_buffer_size() > bound:
-            self._end("the server does not read what it is sent")
+            self._end(UNREAD)
 
     def _fail(self, reason: str, text: str) -> None:
         """End the handshake."""

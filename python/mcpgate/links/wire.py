@@ -34,6 +34,7 @@ QUIET_NS: Final = 10_000_000_000
 NEVER_NS: Final = 1 << 62
 SHORTEST_S: Final = 1.0
 LONGEST_S: Final = 30.0
+UNREAD: Final = "the server does not read what it is sent"
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +79,13 @@ class Wire(Protocol):
         ...
 
     async def deliver(self, body: bytes, /) -> None:
-        """Send a message that must arrive before any later one; raise LinkFault."""
-        ...
+        """Send a message that must arrive before any later one; raise LinkFault.
+
+        As it is here for a wire that keeps the order in which it is written to.
+        """
+        fault = self.write(body, None)
+        if fault is not None:
+            raise fault
 
     def withdraw(self, upstream_id: int, /) -> None:
         """Do not send a request that is still unsent."""
@@ -88,6 +94,13 @@ class Wire(Protocol):
     async def close(self) -> None:
         """Leave the server."""
         ...
+
+
+def check_unread(unwritten: int, body: bytes, write_bytes: int) -> LinkFault | None:
+    """Refuse a message that has to wait behind too much; alone it may have any size."""
+    if unwritten and unwritten + len(body) > write_bytes:
+        return LinkFault("unavailable", UNREAD)
+    return None
 
 
 @final

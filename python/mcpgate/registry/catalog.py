@@ -9,12 +9,9 @@ from typing import Final, final
 
 import msgspec
 
-from mcpgate.config.model import Server
 from mcpgate.model import Peer
 from mcpgate.registry.discovery import KINDS, Listing
-from mcpgate.registry.header_params import find_header_fault
 
-_NAME_CHARS: Final = 128
 _PROBLEM_CHARS: Final = 1_000
 _Raws = tuple[msgspec.Raw, ...]
 
@@ -42,7 +39,6 @@ class ServerEntries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def merge(
-    server: Server,
     peer: Peer,
     before: ServerEntries | None,
     listings: Sequence[Listing],
@@ -53,11 +49,10 @@ def merge(
     problems = dict(before.problems) if before else {}
     for listing in listings:
         problems.pop(listing.field, None)
-        texts = [listing.problem] if listing.problem else []
         if listing.entries is not None:
-            lists[listing.field] = _screen(server, listing, texts)
-        if texts:
-            problems[listing.field] = "; ".join(texts)[:_PROBLEM_CHARS]
+            lists[listing.field] = listing.entries
+        if listing.problem:
+            problems[listing.field] = listing.problem[:_PROBLEM_CHARS]
     kept = before or ServerEntries(peer=peer)
     ttls = [listing.ttl_ms for listing in listings if listing.ttl_ms is not None]
     if len(listings) < len(KINDS) and kept.ttl_ms is not None:
@@ -73,29 +68,6 @@ def merge(
         missing=(kept.missing | {listing.field for listing in listings}) - frozenset(lists),
         problems=tuple(problems.items()),
     )
-
-
-def _screen(server: Server, listing: Listing, texts: list[str]) -> _Raws:
-    """Leave out tools that no HTTP client may show, saying why."""
-    entries = listing.entries or ()
-    if server.transport != "http" or listing.field != "tools":
-        return entries
-    usable = []
-    for entry in entries:
-        fault = find_header_fault(bytes(entry))
-        if fault:
-            texts.append(f"tool {_find_name(entry)!r} left out: {fault}")
-        else:
-            usable.append(entry)
-    return tuple(usable)
-
-
-def _find_name(definition: msgspec.Raw) -> str:
-    try:
-        fields = msgspec.json.decode(definition, type=dict[str, msgspec.Raw])
-        return msgspec.json.decode(fields["name"], type=str)[:_NAME_CHARS]
-    except (msgspec.DecodeError, KeyError):
-        return "?"
 
 
 @final

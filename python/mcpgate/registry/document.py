@@ -18,8 +18,6 @@ FORMAT: Final = 1
 DEPTH: Final = 64
 
 EntryKind = Literal["tool", "prompt", "resource", "template"]
-# What the gate needs to know of a transport: whether requests carry mirrored headers.
-Form = Literal["http", "stdio"]
 _Raws = tuple[msgspec.Raw, ...]
 Known = Sequence[tuple[str, ServerEntries | None]]
 
@@ -84,7 +82,7 @@ class ServerPart(msgspec.Struct, frozen=True, kw_only=True):
     """One server and its entries."""
 
     name: str
-    transport: Form
+    transport: TransportName
     era: Era
     revision: str
     environment: str | None
@@ -150,18 +148,13 @@ def build_document(config: Config, facts: Facts, version: str, generation: int) 
     )
 
 
-def choose_form(transport: TransportName) -> Form:
-    """Return what a transport is to the gate: all but http carry bare messages, as stdio does."""
-    return "http" if transport == "http" else "stdio"
-
-
 def _build_server(
     server: Server, entries: ServerEntries | None, checks: ServerChecks, judged: Judged
 ) -> ServerPart:
     peer = entries.peer if entries else None
     return ServerPart(
         name=server.name,
-        transport=choose_form(server.transport),
+        transport=server.transport,
         era=peer.era if peer else "legacy",
         revision=peer.revision if peer else "",
         environment=server.environment,

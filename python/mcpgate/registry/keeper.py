@@ -204,7 +204,7 @@ class Keeper:
         name, catalog = self.server.name, self._means.catalog
         listings = await discover(link, peer, bits)
         before = catalog.find(name)
-        entries = merge(self.server, peer, before, listings, self._clock.now())
+        entries = merge(peer, before, listings, self._clock.now())
         for field, text in set(entries.problems) - set(before.problems if before else ()):
             log.warning("catalog.problem", extra={"server": name, "list": field, "text": text})
         if not self._leaving:

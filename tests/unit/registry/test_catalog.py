@@ -3,13 +3,10 @@
 import msgspec
 import pytest
 
-from mcpgate.config.model import Server
 from mcpgate.registry.catalog import Catalog, ServerEntries, merge
 from mcpgate.registry.discovery import Listing
 from tests.support.links import make_peer
 
-HTTP = Server(name="web", transport="http", url="http://127.0.0.1:1/mcp")
-STDIO = Server(name="child", transport="stdio", command=("x",))
 PEER = make_peer("tools", "prompts", "resources")
 
 
@@ -22,40 +19,28 @@ def listing(field: str, *texts: str, ttl_ms: int | None = None, problem: str = "
 
 
 FULL = [listing(field, f'{{"name":"{field}"}}') for field in ("tools", "prompts", "resources")]
-BEFORE = merge(STDIO, PEER, None, [*FULL, listing("templates")], 5)
+BEFORE = merge(PEER, None, [*FULL, listing("templates")], 5)
 
 
 @pytest.mark.requirement("R-CATALOG")
 def test_a_list_that_failed_keeps_its_last_known_entries() -> None:
     failed = Listing(field="tools", entries=None, problem="tools/list: deadline")
-    after = merge(STDIO, PEER, BEFORE, [failed, listing("prompts")], 9)
+    after = merge(PEER, BEFORE, [failed, listing("prompts")], 9)
     assert (after.tools, after.prompts, after.resources) == (BEFORE.tools, (), BEFORE.resources)
     assert (after.missing, after.fetched_at_ns) == (frozenset({"tools"}), 9)
     assert after.problems == (("tools", "tools/list: deadline"),)
-    kept = merge(STDIO, PEER, after, [listing("prompts")], 10)
+    kept = merge(PEER, after, [listing("prompts")], 10)
     assert (kept.missing, kept.problems) == (after.missing, after.problems)
-    healed = merge(STDIO, PEER, kept, [listing("tools", "1")], 11)
+    healed = merge(PEER, kept, [listing("tools", "1")], 11)
     assert (healed.missing, healed.problems) == (frozenset(), ())
 
 
 @pytest.mark.requirement("R-CATALOG")
 def test_the_shortest_ttl_stays_while_only_some_lists_are_fetched() -> None:
     lists = [listing("tools", ttl_ms=7000), listing("prompts", ttl_ms=9000), *FULL[2:]]
-    before = merge(STDIO, PEER, None, [*lists, listing("templates")], 1)
+    before = merge(PEER, None, [*lists, listing("templates")], 1)
     assert before.ttl_ms == 7000
-    assert merge(STDIO, PEER, before, [listing("prompts", ttl_ms=90000)], 2).ttl_ms == 7000
-
-
-@pytest.mark.requirement("R-HEADERS")
-def test_only_http_servers_lose_tools_with_impossible_headers() -> None:
-    bad = '{"name":"bad","inputSchema":{"x-mcp-header":"A"}}'
-    found = [listing("tools", '{"name":"good"}', bad, "7", problem="more than 100 pages")]
-    kept = merge(HTTP, PEER, None, found, 1)
-    assert kept.tools == raws('{"name":"good"}', "7")
-    ((field, text),) = kept.problems
-    assert field == "tools"
-    assert text.startswith("more than 100 pages; tool 'bad' left out: x-mcp-header")
-    assert len(merge(STDIO, PEER, None, found, 1).tools) == 3
+    assert merge(PEER, before, [listing("prompts", ttl_ms=90000)], 2).ttl_ms == 7000
 
 
 @pytest.mark.requirement("R-CATALOG")

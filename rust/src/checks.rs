@@ -66,7 +66,7 @@ impl Firewall {
 
 /// What one tool is held to.
 #[derive(Debug)]
-pub struct Guard {
+pub struct Checks {
     /// The settings in force.
     pub firewall: Firewall,
     /// Judges arguments; None when they are not judged.
@@ -77,29 +77,29 @@ pub struct Guard {
     pub structured: bool,
 }
 
-/// Compiled schemas by fingerprint and whether names are strict.
-pub(crate) type Judges = HashMap<([u8; 32], bool), Arc<Judge>>;
+/// Judges by their schema's fingerprint and whether names are strict.
+pub(crate) type JudgeMap = HashMap<([u8; 32], bool), Arc<Judge>>;
 
-/// Compiles the schemas of one server's tools.
+/// The judges of one server's tools: each schema compiled once.
 #[derive(Debug, Default)]
-pub(crate) struct Smith {
-    known: Judges,
-    /// The judges in use now.
-    pub(crate) judges: Judges,
+pub(crate) struct Judges {
+    known: JudgeMap,
+    /// Those in use now.
+    pub(crate) used: JudgeMap,
 }
 
-impl Smith {
+impl Judges {
     /// Take over what was compiled before.
-    pub(crate) fn new(known: Judges) -> Self {
-        Self { known, judges: Judges::new() }
+    pub(crate) fn new(known: JudgeMap) -> Self {
+        Self { known, used: JudgeMap::new() }
     }
 
     /// Compile what a tool is held to.
-    pub(crate) fn guard(
+    pub(crate) fn compile(
         &mut self,
         doc: &Doc<'_>,
         firewall: Firewall,
-    ) -> Result<Guard, SchemaFault> {
+    ) -> Result<Checks, SchemaFault> {
         let member = |key: &str| doc.get(doc.root(), key);
         let output = member("outputSchema");
         let arguments = match (firewall.arguments, member("inputSchema")) {
@@ -110,7 +110,7 @@ impl Smith {
             (Results::Off, _) | (_, None) => None,
             (_, Some(node)) => Some(self.judge(doc, node, false)?),
         };
-        Ok(Guard { firewall, arguments, results, structured: output.is_some() })
+        Ok(Checks { firewall, arguments, results, structured: output.is_some() })
     }
 
     fn judge(
@@ -120,13 +120,13 @@ impl Smith {
         strict: bool,
     ) -> Result<Arc<Judge>, SchemaFault> {
         let key = (fingerprint(doc, schema), strict);
-        if let Some(judge) = self.judges.get(&key).or_else(|| self.known.get(&key)) {
+        if let Some(judge) = self.used.get(&key).or_else(|| self.known.get(&key)) {
             let judge = Arc::clone(judge);
-            self.judges.insert(key, Arc::clone(&judge));
+            self.used.insert(key, Arc::clone(&judge));
             return Ok(judge);
         }
         let judge = Arc::new(Judge::compile(doc, schema, strict)?);
-        self.judges.insert(key, Arc::clone(&judge));
+        self.used.insert(key, Arc::clone(&judge));
         Ok(judge)
     }
 }
