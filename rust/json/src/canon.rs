@@ -3,7 +3,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::tape::{Doc, Node, NodeKind};
+use crate::doc::{Doc, Node, NodeKind};
+use crate::number::Decimal;
 use crate::text::push_string;
 
 /// The canonical form of a value. Equal values, and only they, have the same one.
@@ -24,7 +25,7 @@ fn write(doc: &Doc<'_>, node: Node, out: &mut Vec<u8>) {
         NodeKind::Null => out.extend_from_slice(b"null"),
         NodeKind::True => out.extend_from_slice(b"true"),
         NodeKind::False => out.extend_from_slice(b"false"),
-        NodeKind::Number => write_number(doc.raw(node), out),
+        NodeKind::Number => write_number(doc.raw_text(node), out),
         NodeKind::Plain | NodeKind::Escaped => push_string(out, &doc.text(node)),
         NodeKind::Array => {
             let mut mark = b'[';
@@ -55,40 +56,18 @@ fn write_object(doc: &Doc<'_>, node: Node, out: &mut Vec<u8>) {
 }
 
 /// Write a number as its digits without outer zeros and the power of ten behind them.
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "the scan holds numbers to 64 characters and to a double's range"
-)]
-fn write_number(text: &[u8], out: &mut Vec<u8>) {
-    let (mantissa, power) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
-        Some(place) => text.split_at(place),
-        None => (text, &b""[..]),
-    };
-    let (negative, mantissa) = match mantissa.strip_prefix(b"-") {
-        Some(rest) => (true, rest),
-        None => (false, mantissa),
-    };
-    let fraction =
-        mantissa.iter().position(|byte| *byte == b'.').map_or(0, |dot| mantissa.len() - dot - 1);
-    let digits: Vec<u8> = mantissa.iter().copied().filter(u8::is_ascii_digit).collect();
-    let kept = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
-    let first = digits.iter().position(|digit| *digit != b'0').unwrap_or(kept);
-    let significant = digits.get(first..kept).unwrap_or_default();
-    if significant.is_empty() {
-        out.push(b'0');
-        return;
+fn write_number(text: &str, out: &mut Vec<u8>) {
+    let number = Decimal::read(text);
+    if number.is_zero() {
+        return out.push(b'0');
     }
-    let said = power.get(1..).and_then(|text| std::str::from_utf8(text).ok());
-    let said: i64 = said.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let shift = i64::try_from(digits.len() - kept).unwrap_or(0);
-    let exponent = said + shift - i64::try_from(fraction).unwrap_or(0);
-    if negative {
+    if number.negative {
         out.push(b'-');
     }
-    out.extend_from_slice(significant);
-    if exponent != 0 {
+    out.extend(number.digits());
+    if number.power != 0 {
         out.push(b'e');
-        out.extend_from_slice(exponent.to_string().as_bytes());
+        out.extend_from_slice(number.power.to_string().as_bytes());
     }
 }
 

@@ -14,11 +14,15 @@
 )]
 
 mod canon;
+mod doc;
+mod number;
 mod scan;
 mod tape;
 mod text;
 
 pub use canon::{canonical, fingerprint};
+pub use doc::{Doc, Node, NodeKind};
+pub use number::{Decimal, NumberForm};
 pub use scan::Fault;
-pub use tape::{Doc, Node, NodeKind, Tape};
+pub use tape::Tape;
 pub use text::push_string;

@@ -7,7 +7,10 @@ use jsonschema::Draft;
 use referencing::{Registry, Resolver};
 use serde_json::{Map, Value};
 
-use crate::meter::Prices;
+use crate::keywords::{
+    MANY_BELOW, MANY_BESIDE, NAMED_BELOW, NAMED_BESIDE, ONE_BELOW, ONE_BESIDE, REFERENCES,
+};
+use crate::meter::{Prices, Rate};
 use crate::patterns::{self, Price};
 use crate::{SchemaFault, fault};
 
@@ -60,21 +63,6 @@ struct Surveyor<'r> {
     priced: HashMap<&'r str, Price>,
 }
 
-const LISTS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
-const SINGLE: [&str; 4] = ["not", "if", "then", "else"];
-const DEPENDENT: [&str; 2] = ["dependentSchemas", "dependencies"];
-const BELOW: [&str; 8] = [
-    "items",
-    "additionalItems",
-    "additionalProperties",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-    "contains",
-    "propertyNames",
-    "contentSchema",
-];
-const BELOW_LISTS: [&str; 2] = ["prefixItems", "items"];
-const BELOW_MAPS: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
 const BRANCHING: [&str; 3] = ["anyOf", "oneOf", "propertyNames"];
 const READING: [&str; 7] = [
     "type",
@@ -148,21 +136,21 @@ impl<'r> Surveyor<'r> {
     }
 
     fn report(&self) -> Survey {
-        let texts = self.texts;
+        let (texts, names) = (self.texts, self.names);
         let many = self.widest.count > FEW_AT_ONE_PLACE;
         let prices = Prices {
             visit: if many { (self.widest.idle / 2).saturating_add(1) } else { self.widest.count },
             look: u64::from(many),
-            text: texts.text.max(1),
-            byte: texts.byte.max(self.content),
-            square: texts.square,
-            name: self.names.text.saturating_mul(self.widest.names).max(1),
-            name_byte: self.names.byte.saturating_mul(self.widest.names).max(1),
-            name_square: self.names.square,
+            text: Rate::new(texts.text.max(1), texts.byte.max(self.content), texts.square),
+            name: Rate::new(
+                names.text.saturating_mul(self.widest.names).max(1),
+                names.byte.saturating_mul(self.widest.names).max(1),
+                names.square,
+            ),
             number: if self.divides { DIVISION } else { 1 },
             copies: self.branches,
         };
-        Survey { prices, back: texts.back || self.names.back }
+        Survey { prices, back: texts.back || names.back }
     }
 
     /// Note a schema's patterns and anchors.
@@ -214,16 +202,18 @@ impl<'r> Surveyor<'r> {
         object: &'r Map<String, Value>,
         resolver: &Resolver<'r>,
     ) -> Result<(), SchemaFault> {
-        let single = BELOW.iter().chain(&SINGLE).filter_map(|name| object.get(*name));
-        let lists = LISTS.iter().chain(&BELOW_LISTS).flat_map(|name| items(object.get(*name)));
-        let maps = BELOW_MAPS.iter().chain(&DEPENDENT).flat_map(|name| values(object.get(*name)));
+        let single = ONE_BELOW.iter().chain(&ONE_BESIDE).filter_map(|name| object.get(*name));
+        let lists = MANY_BESIDE.iter().chain(&MANY_BELOW);
+        let lists = lists.flat_map(|name| items(object.get(*name)));
+        let maps = NAMED_BELOW.iter().chain(&NAMED_BESIDE);
+        let maps = maps.flat_map(|name| values(object.get(*name)));
         for child in single.chain(lists).chain(maps) {
             if child.is_object() || child.is_boolean() {
                 let inner = self.enter(child, resolver)?;
                 self.todo.push((child, inner));
             }
         }
-        for name in ["$ref", "$dynamicRef", "$recursiveRef"] {
+        for name in REFERENCES {
             if let Some(reference) = object.get(name).and_then(Value::as_str) {
                 let (target, inner, _) =
                     resolver.lookup(reference).map_err(unresolved)?.into_inner();
@@ -304,9 +294,9 @@ impl<'r> Surveyor<'r> {
                 children.extend(others.filter(|other| key(other.0) != key(target)).cloned());
             }
         }
-        let single = SINGLE.iter().filter_map(|name| object.get(*name));
-        let lists = LISTS.iter().flat_map(|name| items(object.get(*name)));
-        let maps = DEPENDENT.iter().flat_map(|name| values(object.get(*name)));
+        let single = ONE_BESIDE.iter().filter_map(|name| object.get(*name));
+        let lists = MANY_BESIDE.iter().flat_map(|name| items(object.get(*name)));
+        let maps = NAMED_BESIDE.iter().flat_map(|name| values(object.get(*name)));
         for child in single.chain(lists).chain(maps).filter(|child| !child.is_array()) {
             children.push((child, self.enter(child, resolver)?));
         }

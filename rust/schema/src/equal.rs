@@ -6,7 +6,6 @@ use jsonschema_value::cmp::equal_numbers;
 use mcpgate_json::NodeKind;
 use serde_json::Value;
 
-use crate::digits::Digits;
 use crate::value::Item;
 
 /// Arrays longer than this are searched for equal items by hashing.
@@ -23,7 +22,7 @@ pub(crate) fn to_value(item: Item<'_>, expected: &Value) -> bool {
         (NodeKind::False, Value::Bool(flag)) => !flag,
         (NodeKind::Number, Value::Number(number)) => {
             item.scene.meter.pay(NUMBER_UNITS);
-            equal_numbers(&Digits(doc.raw_text(item.node)), number)
+            item.digits().is_some_and(|digits| equal_numbers(&digits, number))
         }
         (NodeKind::Plain | NodeKind::Escaped, Value::String(text)) => is_text(item, text),
         (NodeKind::Array, Value::Array(values)) => {
@@ -73,9 +72,7 @@ fn differ(alike: &[(u64, Item<'_>)]) -> bool {
 fn same(left: Item<'_>, right: Item<'_>) -> bool {
     let (doc, other) = (&left.scene.doc, &right.scene.doc);
     match (left.kind(), right.kind()) {
-        (NodeKind::Number, NodeKind::Number) => {
-            Digits(doc.raw_text(left.node)) == Digits(other.raw_text(right.node))
-        }
+        (NodeKind::Number, NodeKind::Number) => left.digits() == right.digits(),
         (NodeKind::Plain | NodeKind::Escaped, NodeKind::Plain | NodeKind::Escaped) => {
             is_text(left, &right.text())
         }
@@ -113,7 +110,7 @@ impl Hash for Hashed<'_> {
         let item = self.0;
         let kind = item.kind();
         match kind {
-            NodeKind::Number => Digits(item.scene.doc.raw_text(item.node)).hash(state),
+            NodeKind::Number => item.digits().hash(state),
             NodeKind::Plain | NodeKind::Escaped => {
                 let text = item.text();
                 item.scene.meter.pay_bytes(text.len());

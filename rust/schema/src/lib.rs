@@ -20,6 +20,7 @@ mod explain;
 mod explain_forms;
 mod explain_look;
 mod judge;
+pub mod keywords;
 mod meter;
 mod names;
 mod names_build;

@@ -32,21 +32,26 @@ pub(crate) struct Prices {
     /// has paid for all of them.
     pub(crate) look: u64,
     /// For each text handed to a pattern.
-    pub(crate) text: u64,
-    /// For each byte of such a text, in 1/32 of a unit.
-    pub(crate) byte: u64,
-    /// Whether a pattern may look at a text once for each of its bytes.
-    pub(crate) square: bool,
+    pub(crate) text: Rate,
     /// For each name handed to all patterns for names.
-    pub(crate) name: u64,
-    /// For each byte of such a name, in 1/32 of a unit.
-    pub(crate) name_byte: u64,
-    /// Whether a pattern may look at a name once for each of its bytes.
-    pub(crate) name_square: bool,
+    pub(crate) name: Rate,
     /// For a number that is not a short row of digits.
     pub(crate) number: u64,
     /// Whether errors are kept with copies of the values they are about.
     pub(crate) copies: bool,
+}
+
+/// What handing out a text costs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rate {
+    /// For the text as such.
+    each: u64,
+    /// For each of its bytes, in 1/32 of a unit.
+    byte: u64,
+    /// Whether a pattern may look at it once for each of its bytes.
+    square: bool,
+    /// Texts with fewer bytes than this pay nothing for them.
+    free: usize,
 }
 
 /// The units left to a call.
@@ -64,15 +69,31 @@ impl Default for Prices {
         Self {
             visit: 1,
             look: 1,
-            text: 1,
-            byte: 1,
-            square: false,
-            name: 1,
-            name_byte: 1,
-            name_square: false,
+            text: Rate::new(1, 1, false),
+            name: Rate::new(1, 1, false),
             number: 1,
             copies: false,
         }
+    }
+}
+
+impl Rate {
+    pub(crate) fn new(each: u64, byte: u64, square: bool) -> Self {
+        let free = if square { 0 } else { PLAIN_BYTES.div_ceil(byte.max(1)) };
+        Self { each, byte, square, free: usize::try_from(free).unwrap_or(0) }
+    }
+
+    #[inline]
+    fn of(&self, bytes: usize) -> u64 {
+        if bytes < self.free { self.each } else { self.of_long(bytes) }
+    }
+
+    #[inline(never)]
+    fn of_long(&self, bytes: usize) -> u64 {
+        let bytes = bytes as u64;
+        let plain = bytes.saturating_mul(self.byte) / PLAIN_BYTES;
+        let again = if self.square { bytes.saturating_mul(bytes) / SQUARE_BYTES } else { 0 };
+        self.each.saturating_add(plain).saturating_add(again)
     }
 }
 
@@ -115,15 +136,13 @@ impl Meter {
     /// Pay for a text handed out to be matched or compared.
     #[inline]
     pub(crate) fn pay_text(&self, bytes: usize) {
-        let Prices { text, byte, square, .. } = self.prices;
-        self.pay(sum(bytes, text, byte, square));
+        self.pay(self.prices.text.of(bytes));
     }
 
-    /// Pay for a name handed out to be looked up or matched.
+    /// Pay for a visit to a member, and for its name handed out to be looked up or matched.
     #[inline]
-    pub(crate) fn pay_name(&self, bytes: usize) {
-        let Prices { name, name_byte, name_square, .. } = self.prices;
-        self.pay(sum(bytes, name, name_byte, name_square));
+    pub(crate) fn pay_member(&self, bytes: usize) {
+        self.pay(self.prices.name.of(bytes).saturating_add(self.prices.visit));
     }
 
     /// Pay for bytes only counted, compared or copied.
@@ -150,14 +169,6 @@ impl Meter {
     pub(crate) fn left(&self) -> u64 {
         self.left.get()
     }
-}
-
-#[inline]
-fn sum(bytes: usize, text: u64, byte: u64, square: bool) -> u64 {
-    let bytes = bytes as u64;
-    let plain = bytes.saturating_mul(byte) / PLAIN_BYTES;
-    let again = if square { bytes.saturating_mul(bytes) / SQUARE_BYTES } else { 0 };
-    text.saturating_add(plain).saturating_add(again)
 }
 
 #[cold]

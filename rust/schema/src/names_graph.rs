@@ -11,6 +11,7 @@ use referencing::Resolver;
 use serde_json::{Map, Value};
 
 use crate::SchemaFault;
+use crate::keywords::{MANY_BESIDE, NAMED_BESIDE, REFERENCES};
 
 /// Subschemas in one document.
 const SCHEMAS: usize = 20_000;
@@ -19,32 +20,29 @@ const CHAIN: usize = 128;
 /// Where the document is read from when it has no `$id`.
 const BASE: &str = "json-schema:///";
 /// Keywords that say something about names or lead to where it is said.
-const TELLING: [&str; 25] = [
-    "$ref",
-    "$dynamicRef",
-    "$recursiveRef",
-    "allOf",
-    "anyOf",
-    "oneOf",
-    "if",
-    "then",
-    "else",
-    "dependentSchemas",
-    "dependentRequired",
-    "dependencies",
-    "properties",
-    "patternProperties",
-    "additionalProperties",
-    "unevaluatedProperties",
-    "propertyNames",
-    "required",
-    "items",
-    "prefixItems",
-    "additionalItems",
-    "unevaluatedItems",
-    "contains",
-    "$dynamicAnchor",
-    "$recursiveAnchor",
+const TELLING: [&[&str]; 4] = [
+    &REFERENCES,
+    &MANY_BESIDE,
+    &NAMED_BESIDE,
+    &[
+        "if",
+        "then",
+        "else",
+        "dependentRequired",
+        "properties",
+        "patternProperties",
+        "additionalProperties",
+        "unevaluatedProperties",
+        "propertyNames",
+        "required",
+        "items",
+        "prefixItems",
+        "additionalItems",
+        "unevaluatedItems",
+        "contains",
+        "$dynamicAnchor",
+        "$recursiveAnchor",
+    ],
 ];
 
 /// A subschema of the graph.
@@ -172,7 +170,7 @@ impl<'r> Graph<'r> {
         let Some(map) = value.as_object() else {
             return Ok(if value.as_bool() == Some(false) { NEVER } else { FREE });
         };
-        if !TELLING.iter().any(|key| map.contains_key(*key)) {
+        if !TELLING.iter().copied().flatten().any(|key| map.contains_key(*key)) {
             return Ok(if takes_objects(map) { FREE } else { NEVER });
         }
         let place = std::ptr::from_ref(value).addr();
@@ -270,7 +268,7 @@ impl<'r> Graph<'r> {
             return Ok(parts);
         }
         let mut parts = Parts { all: self.children(id, "allOf")?, ..Parts::default() };
-        for key in ["$ref", "$dynamicRef", "$recursiveRef"] {
+        for key in REFERENCES {
             if let Some(reference) = self.keyword(id, key).and_then(Value::as_str) {
                 let targets = self.targets(id, key, reference)?;
                 match targets.as_slice() {
@@ -284,8 +282,9 @@ impl<'r> Graph<'r> {
                 parts.one_of.push(self.children(id, key)?);
             }
         }
-        parts.weak.extend(self.children(id, "dependentSchemas")?);
-        parts.weak.extend(self.children(id, "dependencies")?);
+        for key in NAMED_BESIDE {
+            parts.weak.extend(self.children(id, key)?);
+        }
         if let Some(condition) = self.keyword(id, "if") {
             parts.weak.push(self.child(id, condition)?);
             let sides = [self.keyword(id, "then"), self.keyword(id, "else")];

@@ -3,26 +3,22 @@
 
 use serde_json::{Map, Value};
 
+use crate::keywords::{MANY_BESIDE, NAMED_BESIDE, ONE_BESIDE, REFERENCES};
+
 /// Keywords under which more than one subschema may judge an object, or its names are told apart.
-const COMPOSING: [&str; 18] = [
-    "$ref",
-    "$dynamicRef",
-    "$recursiveRef",
-    "allOf",
-    "anyOf",
-    "oneOf",
-    "not",
-    "if",
-    "then",
-    "else",
-    "dependentSchemas",
-    "dependentRequired",
-    "dependencies",
-    "patternProperties",
-    "propertyNames",
-    "unevaluatedProperties",
-    "unevaluatedItems",
-    "contains",
+const COMPOSING: [&[&str]; 5] = [
+    &REFERENCES,
+    &MANY_BESIDE,
+    &ONE_BESIDE,
+    &NAMED_BESIDE,
+    &[
+        "dependentRequired",
+        "patternProperties",
+        "propertyNames",
+        "unevaluatedProperties",
+        "unevaluatedItems",
+        "contains",
+    ],
 ];
 /// Keywords that speak of names.
 const NAMING: [&str; 6] = [
@@ -46,7 +42,7 @@ pub(crate) fn close(schema: &Value) -> Option<Value> {
 /// Nesting is as deep as the vetting allowed.
 fn close_at(schema: &mut Value) -> bool {
     let Some(object) = schema.as_object_mut() else { return schema.is_boolean() };
-    if COMPOSING.iter().any(|keyword| object.contains_key(*keyword)) {
+    if COMPOSING.iter().copied().flatten().any(|keyword| object.contains_key(*keyword)) {
         return !object.values().any(speaks_of_names) && !names_itself(object);
     }
     let below = BELOW.iter().all(|keyword| match object.get_mut(*keyword) {
@@ -77,7 +73,7 @@ fn close_object(object: &mut Map<String, Value>) -> bool {
 }
 
 fn names_itself(object: &Map<String, Value>) -> bool {
-    let references = COMPOSING.iter().take(3).any(|keyword| object.contains_key(*keyword));
+    let references = REFERENCES.iter().any(|keyword| object.contains_key(*keyword));
     references || NAMING.iter().any(|keyword| object.contains_key(*keyword))
 }
 

@@ -5,18 +5,13 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use jsonschema_value::types::JsonType;
-use jsonschema_value::{
-    Array, Json, JsonNumber, LazyInstance, Node as JsonNode, NodeIdentity, Object,
-};
+use jsonschema_value::{Array, Json, LazyInstance, Node as JsonNode, NodeIdentity, Object};
 use mcpgate_json::{Doc, Node, NodeKind, Tape, push_string};
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use crate::digits::Digits;
 use crate::equal;
 use crate::meter::{COPIED_BYTES, Meter, Prices};
-
-/// Characters of a number whose arithmetic is plain.
-const SHORT_NUMBER: usize = 18;
 
 /// The representation.
 pub(crate) struct TapeJson;
@@ -69,8 +64,15 @@ impl<'a> Item<'a> {
         self.scene.doc.text(self.node)
     }
 
+    #[inline]
     fn size(&self) -> usize {
-        self.scene.doc.raw(self.node).len()
+        self.scene.doc.size(self.node)
+    }
+
+    /// The number, without being paid for; none for any other node.
+    #[inline]
+    pub(crate) fn digits(&self) -> Option<Digits<'a>> {
+        self.scene.doc.number(self.node).map(|(text, form)| Digits::new(text, form))
     }
 
     /// The members or items, in order.
@@ -157,13 +159,12 @@ impl<'a> JsonNode<'a, TapeJson> for Item<'a> {
 
     #[inline]
     fn as_number(&self) -> Option<Digits<'a>> {
-        (self.kind() == NodeKind::Number).then(|| {
-            let text = self.scene.doc.raw_text(self.node);
-            if text.len() > SHORT_NUMBER || text.bytes().any(|byte| matches!(byte, b'e' | b'E')) {
-                self.scene.meter.pay_number();
-            }
-            Digits(text)
-        })
+        self.scene.meter.pay_look();
+        let digits = self.digits()?;
+        if !digits.is_short() {
+            self.scene.meter.pay_number();
+        }
+        Some(digits)
     }
 
     #[inline]
@@ -316,8 +317,15 @@ impl<'a> Walk<'a> {
     /// The next member of an object: its name and its value.
     #[inline]
     pub(crate) fn member(&mut self) -> Option<(Item<'a>, Item<'a>)> {
-        self.left = self.left.checked_sub(1)?;
+        let member = self.step()?;
         self.scene.meter.pay_visit();
+        Some(member)
+    }
+
+    /// The same, without being paid for.
+    #[inline]
+    fn step(&mut self) -> Option<(Item<'a>, Item<'a>)> {
+        self.left = self.left.checked_sub(1)?;
         let name = self.at;
         let value = self.scene.doc.first(name);
         self.at = self.scene.doc.after(value);
@@ -341,43 +349,10 @@ impl<'a> Iterator for Walk<'a> {
 impl<'a> Iterator for Members<'a> {
     type Item = (Cow<'a, str>, Item<'a>);
 
-    #[inline]
+    #[inline(always)] // measured: a call per member writes its answer to memory
     fn next(&mut self) -> Option<Self::Item> {
-        let (name, value) = self.0.member()?;
-        self.0.scene.meter.pay_name(name.size());
+        let (name, value) = self.0.step()?;
+        self.0.scene.meter.pay_member(name.size());
         Some((name.text(), value))
-    }
-}
-
-impl JsonNumber for Digits<'_> {
-    #[inline]
-    fn as_u64(&self) -> Option<u64> {
-        self.0.parse().ok()
-    }
-
-    #[inline]
-    fn as_i64(&self) -> Option<i64> {
-        self.0.parse().ok()
-    }
-
-    #[inline]
-    fn as_f64(&self) -> Option<f64> {
-        self.0.parse().ok()
-    }
-
-    fn as_str(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self.0)
-    }
-
-    fn to_number(&self) -> Cow<'_, Number> {
-        Cow::Owned(serde_json::from_str(self.0).unwrap_or_else(|_| Number::from(0)))
-    }
-
-    fn is_integer(&self) -> bool {
-        self.is_whole()
-    }
-
-    fn is_written_as_integer(&self) -> bool {
-        self.is_plain()
     }
 }
