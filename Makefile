@@ -4,18 +4,19 @@
 PYTHON ?= python3
 TOPIC ?= main-job
 FUZZ_S ?= 60
+CELLS ?=
 CONFIG ?= examples/quickstart/mcpgate.yaml
 BIN := .venv/bin
 RUST := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml $(wildcard Cargo.lock)
 PARTS := $(wildcard $(foreach part,node npm,$(addprefix scripts/parts/$(part)/,package.json package-lock.json .npmrc)))
-PEERS := $(wildcard $(foreach part,servers python-1,scripts/parts/$(part)/* scripts/parts/$(part)/.npmrc))
+PEERS := $(wildcard $(foreach part,servers suite python-1,scripts/parts/$(part)/* scripts/parts/$(part)/.npmrc))
 
 # One profile and one target directory, so that everything is compiled once.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 export PYTHONPATH := $(CURDIR)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint check-python check-rust bench figures fuzz docs image wheels pin clean
+.PHONY: help run test conformance lint check-python check-rust bench figures fuzz docs image wheels pin clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -26,6 +27,9 @@ run: .venv/.built .parts/.installed ## start the gateway in front of the quickst
 test: lint .venv/.built parts-for-tests ## check and test everything
 	cargo test --release --quiet --workspace
 	$(BIN)/pytest
+
+conformance: .venv/.built .parts/.installed .parts/.peers ## compare the official MCP suite with and without the gateway
+	$(BIN)/python -m tests.conformance $(CELLS)
 
 lint: check-python check-rust ## format, types, layers, clippy
 
@@ -51,7 +55,7 @@ fuzz: ## fuzz TARGET (default: each) for FUZZ_S seconds; needs a nightly Rust
 	@scripts/fuzz.sh $(FUZZ_S) $(TARGET)
 
 docs: .venv/.built ## write docs/reference from the code
-	$(BIN)/python scripts/reference.py
+	$(BIN)/python -m scripts.reference
 
 image: ## build the container image mcpgate:local
 	docker build --tag mcpgate:local .

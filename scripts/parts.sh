@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fetches the programs of scripts/parts/ into .parts/: npm packages, and Node where the machine's is old.
 # Usage: scripts/parts.sh [peers]; with `peers`, what only tests need: real servers whose definitions are
-# screened, and the first Python SDK, which cannot live beside the current one.
+# screened, the official conformance suite, and the first Python SDK, which cannot live beside the
+# current one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,8 +25,9 @@ python_part() { # NAME FOLDER: a virtual environment with exactly what scripts/p
 }
 
 if [ "${1:-}" = peers ]; then
-    echo "fetching real servers and the first Python SDK into .parts"
+    echo "fetching real servers, the conformance suite and the first Python SDK into .parts"
     fetch servers
+    fetch suite
     python_part servers .parts/servers/venv
     python_part python-1 .parts/python-1
     exit

@@ -1,7 +1,7 @@
-"""Write docs/reference from the code: reasons, settings, commands."""
+"""Write docs/reference from the code: reasons, settings, commands, compatibility."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from mcpgate.cli.main import cli
 from mcpgate.config.model import Config
 from mcpgate.config.schema import render_schema
 from mcpgate.gate import REASONS, rules
+from tests.support.matrix_table import ALL, FEATURES, Feature
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs/reference"
 WRITTEN: Final = "Written by `make docs`; do not edit."
@@ -116,11 +117,82 @@ def render_commands() -> str:
     return "\n".join(parts)
 
 
+def render_compatibility() -> str:
+    """Write what works between a client and a server, as the tests hold it to be."""
+    parts = [
+        "# Compatibility",
+        (
+            "What works between a client of each revision and a server of each, one table for "
+            "each revision of the client. A test plays every cell over Streamable HTTP, with a "
+            f"client and a server that are strict in their revision. {WRITTEN}"
+        ),
+        _render_table(("word", "meaning"), _WORDS),
+        *(_render_client(client) for client in ALL),
+        "## What is done\n\n" + _render_table(("feature", "what a test does"), _list_hows()),
+        "## What cannot work\n\n" + _render_table(_WHY, _list_endings()),
+    ]
+    pending = list(_list_pending())
+    if pending:
+        parts.append("## What does not work yet\n\n" + _render_table(_WHY_NOT, pending))
+    return "\n\n".join(parts) + "\n"
+
+
+_WORDS: Final = (
+    ("works", "it is as it is without a gateway, in the words of either revision"),
+    ("-32021", "the request ends in this error, which names what the client does not declare"),
+    ("-31008", "the request ends in this error of the gateway, with the reason `capability`"),
+    ("not in revision", "client or server has nothing of the kind"),
+    ("not yet", "it does not work or end as it should; the last table says why"),
+)
+_WHY: Final = ("feature", "clients", "servers", "ends in", "why")
+_WHY_NOT: Final = ("feature", "clients", "servers", "why")
+
+
+def _render_table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    titles = tuple(titles)
+    head = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _render_client(client: str) -> str:
+    rows = ((each.name, *(_show(each, client, server) for server in ALL)) for each in FEATURES)
+    titles = ("feature", *(f"server {server}" for server in ALL))
+    return f"## Client {client}\n\n{_render_table(titles, rows)}"
+
+
+def _show(feature: Feature, client: str, server: str) -> str:
+    pending = feature.is_pending(client, server)
+    return "not yet" if pending else str(feature.expect(client, server))
+
+
+def _name(revisions: tuple[str, ...]) -> str:
+    return "all" if revisions == ALL else ", ".join(revisions)
+
+
+def _list_hows() -> Iterator[tuple[str, ...]]:
+    for feature in FEATURES:
+        yield feature.name, feature.how
+
+
+def _list_endings() -> Iterator[tuple[str, ...]]:
+    for feature in FEATURES:
+        for each in feature.endings:
+            clients, servers = _name(each.clients), _name(each.servers)
+            yield feature.name, clients, servers, str(each.outcome), each.why
+
+
+def _list_pending() -> Iterator[tuple[str, ...]]:
+    for feature in FEATURES:
+        for each in feature.pending:
+            yield feature.name, _name(each.clients), _name(each.servers), each.why
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "reasons.md": render_reasons,
     "rules.md": render_rules,
     "settings.md": render_settings,
     "commands.md": render_commands,
+    "compatibility.md": render_compatibility,
     "config.schema.json": render_schema,
 }
 

@@ -4,7 +4,9 @@ from typing import final
 
 __all__ = [
     "Address",
+    "Answer",
     "AppendFile",
+    "Ask",
     "Caller",
     "Gate",
     "Head",
@@ -14,9 +16,12 @@ __all__ = [
     "Swap",
     "Ticket",
     "Verdict",
+    "Watch",
+    "declare",
     "fingerprint",
     "reasons",
     "rules",
+    "split",
 ]
 
 class SnapshotError(ValueError):
@@ -67,6 +72,64 @@ class Ticket:
     def deadline_ns(self) -> int: ...
     @property
     def client_id(self) -> bytes: ...
+    @property
+    def within_ns(self) -> int:
+        """How long the call may take."""
+    @property
+    def capabilities(self) -> int:
+        """Bits of what the client can do, as the server's link must have declared them."""
+    @property
+    def owner(self) -> str:
+        """Whose links carry the call; empty for those that all share, `*` for one call each."""
+    @property
+    def level(self) -> int:
+        """0 (debug) to 7: the severity from which the client asked for log messages, else -1."""
+
+@final
+class Ask:
+    """One request of a server to its client."""
+
+    @property
+    def key(self) -> bytes:
+        """The name of the input, as a JSON string."""
+    @property
+    def id(self) -> bytes:
+        """The raw id under which a legacy client answers."""
+    @property
+    def server_id(self) -> bytes:
+        """The raw id under which a legacy server waits for the answer."""
+    @property
+    def body(self) -> bytes:
+        """A request for a legacy client, an input request for a modern one."""
+    @property
+    def elicits(self) -> bool: ...
+    @property
+    def lists_roots(self) -> bool: ...
+
+@final
+class Answer:
+    """What a client says: to a request by its raw id, or as an input by its name (raw JSON)."""
+
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def value(self) -> bytes:
+        """The raw result, or the raw error."""
+    @property
+    def is_error(self) -> bool: ...
+
+@final
+class Watch:
+    """A resource whose changes are told; `exposed` is the client's URI as a JSON string."""
+
+    @property
+    def server(self) -> str: ...
+    @property
+    def uri(self) -> str: ...
+    @property
+    def exposed(self) -> bytes: ...
+    @property
+    def begins(self) -> bool: ...
 
 @final
 class Verdict:
@@ -101,6 +164,30 @@ class Verdict:
     def cancels(self) -> bytes:
         """The raw JSON id that a notifications/cancelled names."""
     @property
+    def asking(self) -> bool:
+        """Whether any of the next seven says something."""
+    @property
+    def asks(self) -> list[Ask]:
+        """What the client must be asked before the call goes on."""
+    @property
+    def answers(self) -> list[Answer]:
+        """What the client says to what it was asked."""
+    @property
+    def watches(self) -> list[Watch]:
+        """Resources whose changes the client wants to hear of, or no longer."""
+    @property
+    def back(self) -> bytes:
+        """What the server is told at once."""
+    @property
+    def handle(self) -> int:
+        """What names the call that is parked or goes on, good for once; else 0."""
+    @property
+    def again(self) -> bool:
+        """Whether the server must be called again with the answers to `asks`."""
+    @property
+    def state(self) -> bytes:
+        """What the server wants back with the answers, as a JSON string; empty for nothing."""
+    @property
     def final(self) -> bool:
         """Whether a reviewed message is the last of its exchange."""
     @property
@@ -114,10 +201,11 @@ class Verdict:
 class Address:
     """Whose a message from a server is.
 
-    Kinds: 0 unreadable, 1 reply, 2 progress, 3 notice, 4 request.
+    Kinds: 0 unreadable, 1 reply, 2 progress, 3 notice, 4 request, 5 a resource changed.
     `id` is the upstream id, also of a reply that could not be read (-1 when it is not one of
-    ours), or, for a notice, the bits of the lists that changed, 8 for a log message, 0 for
-    anything else. `body` answers a request.
+    ours), 0 for a ping among requests, or, for a notice, the bits of the lists that changed, 8 for
+    a log message, 0 for anything else. `body` answers a request, or is the URI of the resource
+    that changed.
     """
 
     @property
@@ -169,6 +257,13 @@ class Gate:
     def fail(self, ticket: Ticket, reason: str, now: int) -> Verdict: ...
     def refuse(self, reason: str, principal: str, now: int) -> Verdict: ...
     def cancel(self, ticket: Ticket) -> bytes: ...
+    def park(self, ticket: Ticket, members: bytes, now: int) -> Verdict:
+        """Build the reply that parks a call: `members` are input requests, `"name":{...},...`."""
+    def retry(self, body: bytes, ticket: Ticket, members: bytes, state: bytes) -> bytes:
+        """Build the request of a ticket once more, with the answers to input requests.
+
+        The ticket gets another upstream id. Empty if `body` is no request.
+        """
     def close(self, ticket: Ticket, outcome: int, now: int) -> bool: ...
     def drain(self) -> bytes: ...
     def issue_id(self) -> int: ...
@@ -209,6 +304,9 @@ class AppendFile:
 def reasons() -> list[tuple[str, int, int, str, bool, str]]:
     """List every reason: name, JSON-RPC code, HTTP status, side, retryable, text."""
 
+def declare(capabilities: int) -> bytes:
+    """Return the JSON object that declares these bits of what a client can do."""
+
 def fingerprint(definition: bytes) -> str | None:
     """Return a definition's SHA-256 in hex, None if it is unreadable.
 
@@ -217,3 +315,6 @@ def fingerprint(definition: bytes) -> str | None:
 
 def rules() -> list[tuple[str, bool, str]]:
     """List the rules that entries are judged by: id, whether it quarantines, what it finds."""
+
+def split(raw: bytes, most: int) -> list[bytes] | None:
+    """Cut a batch into its messages; None for what is no array of one to `most` values."""

@@ -27,21 +27,20 @@ from mcpgate.admin.wire import Status
 from mcpgate.audit.trail import Trail
 from mcpgate.clock import Clock, SystemClock
 from mcpgate.config.load import ConfigSource, find_events, resolve
-from mcpgate.config.model import Config, Server
+from mcpgate.config.model import Config, Limits
 from mcpgate.config.rules import SOCKET_NAME
 from mcpgate.errors import ConfigError, GatewayFault
 from mcpgate.exchange import Exchange
-from mcpgate.gate import Gate, fingerprint
+from mcpgate.gate import Gate, declare, fingerprint
 from mcpgate.links.guard import Guard
-from mcpgate.links.open import open_link
+from mcpgate.links.open import LinkOpener
 from mcpgate.links.pool import Pool
 from mcpgate.links.setup import Setup
 from mcpgate.links.wheel import Wheel
 from mcpgate.listeners.body import BodyReader
 from mcpgate.listeners.choice import ListenerServer, open_listeners
-from mcpgate.listeners.http import Parts
-from mcpgate.listeners.sink import HttpSink
-from mcpgate.model import Era, Link, Peer
+from mcpgate.listeners.parts import Parts
+from mcpgate.listeners.session_sink import SessionSinks
 from mcpgate.publisher import Publisher, Sources
 from mcpgate.registry.catalog import Catalog
 from mcpgate.registry.era import Eras
@@ -54,6 +53,7 @@ from mcpgate.registry.store import Store, open_state_dir, open_store
 from mcpgate.registry.waiter import SystemWaiter
 from mcpgate.registry.watch import Watch
 from mcpgate.sessions.collected import Collected
+from mcpgate.sessions.seal_key import KEY_BYTES, open_key
 from mcpgate.sessions.streams import Streams
 from mcpgate.telemetry.log import open_log
 
@@ -62,7 +62,6 @@ LAST_S: Final = 1.0
 LINKS_S: Final = 12.0
 BEAT_S: Final = 15.0
 LOOK_S: Final = 1.0
-KEY_BYTES: Final = 32
 OPERATOR: Final = "operator"
 _log = logging.getLogger("mcpgate.app")
 
@@ -79,25 +78,6 @@ def serve(source: ConfigSource) -> int:
     return gateway.exit_code
 
 
-def open_key(folder: Path, clock: Clock) -> bytes:
-    """Return the key that ids are sealed with; made once, at the first start."""
-    path = folder / "seal.key"
-    try:
-        found = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        key = path.read_bytes()
-        if len(key) != KEY_BYTES:
-            text = f"{path} holds {len(key)} bytes, not {KEY_BYTES}; restore it or move it away"
-            raise GatewayFault("internal", text) from None
-        return key
-    key = clock.random(KEY_BYTES)
-    with os.fdopen(found, "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    return key
-
-
 @final
 class Core:
     """The parts of a gateway, put together; nothing of it runs yet."""
@@ -105,40 +85,34 @@ class Core:
     def __init__(self, config: Config, clock: Clock, store: Store, release: str) -> None:
         self.clock = clock
         self._refuse_unrecorded = config.audit.on_failure == "refuse"
-        audit = config.audit
+        audit, limits = config.audit, config.limits
         self.trail = Trail(find_events(config), audit.segment_bytes, audit.keep, clock.wall)
         key = open_key(Path(config.state_dir), clock)
         self.gate = Gate(key, None, clock.random(KEY_BYTES), socket.gethostname())
         self.wheel = Wheel(clock)
-        self.pool = Pool()
+        self.pool = Pool(self.wheel, clock, declare)
         self.streams = Streams()
-        self.live: set[HttpSink] = set()
-        limits = config.limits
+        self.sessions = SessionSinks(clock)
         self.message_bytes = limits.message_bytes
         self.bodies = BodyReader(self.message_bytes, int(limits.body_s * 1e9))
-        self.exchange = Exchange(self.gate, self.pool, clock.now, self.record)
+        watches = self.streams.watches
+        watches.changed = self._watch
+        self.exchange = Exchange(self.gate, self.pool, clock.now, self.record, watches)
         self.operator = self.gate.new_caller(OPERATOR, modern=False)
         self.guard = Guard()
-        self._setup = Setup(
-            gate=self.gate,
-            wheel=self.wheel,
-            clock=clock,
-            guard=self.guard,
-            version=release,
-            reply_bytes=limits.reply_bytes,
-            connections_per_server=limits.connections_per_server,
-        )
         waiter = SystemWaiter(clock)
         catalog = Catalog()
         self.keepers = Keepers(
             Means(
-                open_link=self._open_link,
+                open_link=LinkOpener(self._make_setup(limits, release)),
                 pool=self.pool,
                 catalog=catalog,
                 eras=Eras(store),
                 waiter=waiter,
+                news=self.streams,
             )
         )
+        self.pool.keepers = self.keepers
         pins = Pins(store, fingerprint, clock.wall)
         sources = Sources(
             catalog=catalog,
@@ -150,8 +124,25 @@ class Core:
         self.publisher = Publisher(self.gate, sources, LastGood(config.state_dir), waiter)
         self.quarantine = Quarantine(self.publisher, catalog, pins)
         self.publisher.subscribe(self.streams.announce)
-        self.wheel.every(self.align)
-        self.wheel.every(self._sweep_bodies)
+        for each in (self.align, self._sweep_bodies, self.sessions.sweep):
+            self.wheel.every(each)
+
+    def _make_setup(self, limits: Limits, release: str) -> Setup:
+        return Setup(
+            gate=self.gate,
+            wheel=self.wheel,
+            clock=self.clock,
+            guard=self.guard,
+            version=release,
+            reply_bytes=limits.reply_bytes,
+            connections_per_server=limits.connections_per_server,
+        )
+
+    def _watch(self, server: str) -> None:
+        """Have a server told what is watched there now; a link that opens later is told then."""
+        link = self.pool.find(server)
+        if link is not None:
+            link.watch(self.streams.list_wanted(server))
 
     def record(self) -> bool:
         """Write due events; say False where calls must not go ahead without them."""
@@ -164,7 +155,8 @@ class Core:
             exchange=self.exchange,
             streams=self.streams,
             bodies=self.bodies,
-            live=self.live,
+            live=self.sessions.live,
+            sessions=self.sessions,
             now=self.clock.now,
             record=self.record,
             ready=ready,
@@ -181,9 +173,6 @@ class Core:
 
     def _sweep_bodies(self) -> None:
         self.bodies.sweep(self.clock.now())
-
-    async def _open_link(self, server: Server, hint: Era | None) -> tuple[Link, Peer]:
-        return await open_link(server, self._setup, hint)
 
 
 @final
@@ -303,7 +292,7 @@ class Gateway:
         """Keep what is between us and clients from closing quiet streams."""
         while True:
             await asyncio.sleep(BEAT_S)
-            for sink in tuple(core.live):
+            for sink in tuple(core.sessions.live):
                 sink.beat()
 
     async def _renew(self) -> None:

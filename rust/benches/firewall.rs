@@ -114,7 +114,7 @@ fn review(criterion: &mut Criterion) {
         let text = line.repeat(size.saturating_sub(90) / line.len() + 1);
         let reply = format!(
             r#"{{"jsonrpc":"2.0","id":{},"result":{{"content":[{{"type":"text","text":"{text}"}}],"isError":false}}}}"#,
-            ticket.upstream_id
+            ticket.upstream_id()
         );
         group.throughput(Throughput::Bytes(reply.len() as u64));
         group.bench_with_input(BenchmarkId::from_parameter(size), &reply, |bench, reply| {

@@ -69,7 +69,7 @@ fn exchange(criterion: &mut Criterion) {
                 let ticket = verdict.ticket.expect("the call is forwarded");
                 let reply = format!(
                     r#"{{"jsonrpc":"2.0","id":{},"result":{{"content":[{{"type":"text","text":"a reply of about one hundred and thirty bytes"}}],"isError":false}}}}"#,
-                    ticket.upstream_id
+                    ticket.upstream_id()
                 );
                 let reviewed = gate.review(black_box(reply.as_bytes()), &ticket);
                 assert!(reviewed.last && reviewed.outcome == Outcome::Answer);

@@ -20,6 +20,8 @@ pub enum Addressed {
     Notice = 3,
     /// A request of the server.
     Request = 4,
+    /// News of one resource.
+    Updated = 5,
 }
 
 /// The address on a message from a server.
@@ -28,9 +30,9 @@ pub struct Address {
     /// What it is.
     pub kind: Addressed,
     /// The upstream id of a reply or progress, also of a reply that could not be read (-1: not one
-    /// of ours); the bits of a notice.
+    /// of ours); the bits of a notice; 0 for a ping among requests.
     pub id: i64,
-    /// The reply to a request.
+    /// The reply to a request; the URI of a resource that changed.
     pub body: Vec<u8>,
 }
 
@@ -70,9 +72,17 @@ fn address(message: &Message<'_>) -> Address {
             "notifications/prompts/list_changed" => plain(Addressed::Notice, 2),
             "notifications/resources/list_changed" => plain(Addressed::Notice, 4),
             "notifications/message" => plain(Addressed::Notice, LOG),
+            "notifications/resources/updated" => {
+                let uri = message.text_param("uri").map(|node| doc.text(node).into_owned());
+                let body = uri.unwrap_or_default().into_bytes();
+                Address { kind: Addressed::Updated, id: -1, body }
+            }
             _ => plain(Addressed::Notice, 0),
         },
-        Kind::Request => Address { kind: Addressed::Request, id: -1, body: reply_to(message) },
+        Kind::Request => {
+            let id = if message.method == "ping" { 0 } else { -1 };
+            Address { kind: Addressed::Request, id, body: reply_to(message) }
+        }
     }
 }
 
@@ -127,8 +137,8 @@ fn skip_key<'a>(bytes: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     Some(colon.strip_prefix(b":")?.trim_ascii_start())
 }
 
-/// A server may ping; nothing else was declared to it.
-fn reply_to(message: &Message<'_>) -> Vec<u8> {
+/// A server may ping; anything else was not declared to it.
+pub(crate) fn reply_to(message: &Message<'_>) -> Vec<u8> {
     let mut out = b"{\"jsonrpc\":\"2.0\",\"id\":".to_vec();
     out.extend_from_slice(message.raw_id());
     if message.method == "ping" {

@@ -1,9 +1,15 @@
 //! Answers that the gate holds ready: handshake, ping, lists, discovery, listen.
 
+use std::sync::Arc;
+
+use crate::bridge::{More, Watch};
+use crate::capabilities::Capabilities;
 use crate::inspect::Case;
+use crate::level::Level;
 use crate::message::Message;
 use crate::refusal::Refusal;
 use crate::revision::{Method, Revision};
+use crate::rewrite::string;
 use crate::seal;
 use crate::snapshot::Kind;
 use crate::verdict::{LISTEN, Outcome, Reason, Verdict};
@@ -25,6 +31,8 @@ impl Case<'_> {
             Method::ResourcesList => self.list(message, Kind::Resource),
             Method::TemplatesList => self.list(message, Kind::Template),
             Method::Listen => self.listen(message),
+            Method::SetLevel => self.set_level(message),
+            Method::Subscribe | Method::Unsubscribe => self.subscribe(message, method),
             _ => Ok(self.result(message, "{}")),
         }
     }
@@ -46,17 +54,52 @@ impl Case<'_> {
         let Some(asked) = message.text_param("protocolVersion") else {
             return refuse("protocolVersion must be a string.");
         };
-        if !message.param("capabilities").is_some_and(|node| message.doc.is_object(node)) {
-            return refuse("capabilities must be an object.");
-        }
+        let declared = message.param("capabilities").filter(|node| message.doc.is_object(*node));
+        let Some(declared) = declared else { return refuse("capabilities must be an object.") };
+        let capabilities = Capabilities::read(&message.doc, declared);
         let asked = Revision::parse(&message.doc.text(asked));
         let revision = asked.filter(|revision| !revision.is_modern()).unwrap_or(Revision::LEGACY);
         let mut verdict = self.result(message, &self.snapshot.initialize_result(revision.name()));
         let wall = self.gate.wall(self.now);
-        let session = self.gate.callers.open_session(&self.caller.principal, revision, wall);
+        let callers = &self.gate.callers;
+        let session = callers.open_session(&self.caller.principal, revision, capabilities, wall);
         verdict.session =
             session.ok_or_else(|| Refusal::new(Reason::Overloaded, message.raw_id()))?;
         Ok(verdict)
+    }
+
+    /// From now on the session hears log messages of this severity and above.
+    fn set_level(&self, message: &Message<'_>) -> Judged {
+        let said = message.text_param("level").map(|node| message.doc.text(node));
+        let Some(level) = said.and_then(|name| Level::parse(&name)) else {
+            let text = "level must be one of the eight severities of RFC 5424, such as info.";
+            return Err(Refusal::with(Reason::Params, message.raw_id(), text));
+        };
+        self.caller.set_level(level);
+        Ok(self.result(message, "{}"))
+    }
+
+    /// Begin or end to tell the session of changes of one resource.
+    fn subscribe(&self, message: &Message<'_>, method: Method) -> Judged {
+        let Some(node) = message.text_param("uri") else {
+            return Err(Refusal::with(Reason::Params, message.raw_id(), "uri must be a string."));
+        };
+        let begins = method == Method::Subscribe;
+        let Some(watch) = self.watch(&message.doc.text(node), begins) else {
+            let text = "It is not in the catalog, or its server tells of no changes.";
+            return Err(Refusal::with(Reason::UnknownResource, message.raw_id(), text));
+        };
+        let mut verdict = self.result(message, "{}");
+        verdict.more = Some(Box::new(More { watches: vec![watch], ..More::default() }));
+        Ok(verdict)
+    }
+
+    /// What watching a resource means, if its server tells of changes.
+    fn watch(&self, exposed: &str, begins: bool) -> Option<Watch> {
+        let (entry, own) = self.snapshot.resource(exposed)?;
+        let server = self.snapshot.server(entry.server).filter(|server| server.subscribe)?;
+        let uri = own.into_owned();
+        Some(Watch { server: Arc::clone(&server.name), uri, exposed: string(exposed), begins })
     }
 
     fn list(&self, message: &Message<'_>, kind: Kind) -> Judged {
@@ -107,6 +150,16 @@ impl Case<'_> {
                 honoured.push(format!("\"{key}\":true"));
             }
         }
+        let mut watches = Vec::new();
+        if let Some(uris) = message.doc.get(wanted, "resourceSubscriptions") {
+            let texts = message.doc.items(uris).map(|node| message.doc.text(node));
+            watches.extend(texts.filter_map(|uri| self.watch(&uri, true)));
+            let told: Vec<_> =
+                watches.iter().map(|watch| String::from_utf8_lossy(&watch.exposed)).collect();
+            if !told.is_empty() {
+                honoured.push(format!("\"resourceSubscriptions\":[{}]", told.join(",")));
+            }
+        }
         let body = format!(
             "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/subscriptions/acknowledged\",\"params\":{{\"notifications\":{{{}}},\"_meta\":{{\"io.modelcontextprotocol/subscriptionId\":{}}}}}}}",
             honoured.join(","),
@@ -114,6 +167,9 @@ impl Case<'_> {
         );
         let mut verdict = Verdict::new(Outcome::Answer, body.into_bytes(), 200, self.event.clone());
         verdict.streams = streams;
+        if !watches.is_empty() {
+            verdict.more = Some(Box::new(More { watches, ..More::default() }));
+        }
         verdict.subscription = message.raw_id().to_vec();
         Ok(verdict)
     }

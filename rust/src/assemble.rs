@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::compile::compile;
 use crate::document::{Document, ServerPart};
 use crate::entries::{Entry, Kind, Part, Setting, locate};
-use crate::handshake::{Handshake, join_instructions};
+use crate::handshake::{Handshake, Offers, join_instructions};
 use crate::marks::{Mark, rule};
 use crate::screen::find_shadow;
 use crate::server::read_server;
@@ -84,8 +84,13 @@ impl Builder<'_> {
         let speaking = self.servers.iter().zip(&self.parts).filter(|(_, part)| part.speaks);
         let said = speaking.map(|(server, _)| (&*server.name, &*server.instructions));
         let gateway = &self.document.gateway;
-        let completions = self.servers.iter().any(|server| server.completions);
-        Handshake::build(gateway, &join_instructions(&gateway.instructions, said), completions)
+        let some = |offers: fn(&ServerPart<'_>) -> bool| self.servers.iter().any(offers);
+        let offers = Offers {
+            completions: some(|server| server.completions),
+            logging: some(|server| server.logging),
+            subscribe: some(|server| server.subscribe),
+        };
+        Handshake::build(gateway, &join_instructions(&gateway.instructions, said), offers)
     }
 
     fn finish(mut self) -> Snapshot {

@@ -4,11 +4,13 @@
 //! it. Opened ids are remembered by digest; ended ones are remembered until they would expire.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use crate::capabilities::Capabilities;
+use crate::level::Level;
 use crate::revision::Revision;
 use crate::seal::{Kind, SEALED_BYTES, Sealer};
 
@@ -18,6 +20,8 @@ const REMEMBERED: usize = 20_000;
 /// forget one would bring it back to life.
 const ENDED: usize = 500_000;
 const NS_PER_S: i64 = 1_000_000_000;
+/// The form of a sealed session id.
+const FORM: u8 = 2;
 
 /// Principal, session and revision; made once per session or token.
 #[derive(Debug)]
@@ -30,7 +34,14 @@ pub struct Caller {
     pub revision: Option<Revision>,
     /// Whether it speaks the revision without sessions.
     pub modern: bool,
+    /// What the session's client can do; in the revision without sessions each request says it.
+    pub capabilities: Capabilities,
+    /// The severity from which the session wants log messages, as [`UNSET`] or a number.
+    level: AtomicU8,
 }
+
+/// The session never said which log messages it wants.
+const UNSET: u8 = u8::MAX;
 
 /// Opens, remembers and ends sessions.
 pub struct Callers {
@@ -52,13 +63,31 @@ struct Sealed {
     random: [u8; 16],
     issued_s: i64,
     revision: Revision,
+    capabilities: Capabilities,
 }
 
 impl Caller {
     /// A caller without a session.
     pub fn new(principal: &str, modern: bool) -> Self {
         let revision = modern.then_some(Revision::MODERN);
-        Self { principal: principal.into(), session: String::new(), revision, modern }
+        Self {
+            principal: principal.into(),
+            session: String::new(),
+            revision,
+            modern,
+            capabilities: Capabilities::NONE,
+            level: AtomicU8::new(UNSET),
+        }
+    }
+
+    /// Remember from which severity on the session wants log messages.
+    pub fn set_level(&self, level: Level) {
+        self.level.store(level.as_number(), Ordering::Relaxed);
+    }
+
+    /// The severity from which the session wants log messages, if it said so.
+    pub fn level(&self) -> Option<Level> {
+        Level::number(self.level.load(Ordering::Relaxed))
     }
 }
 
@@ -78,6 +107,7 @@ impl Callers {
         &self,
         principal: &str,
         revision: Revision,
+        capabilities: Capabilities,
         wall_ns: i64,
     ) -> Option<String> {
         if !self.has_room(wall_ns) {
@@ -89,7 +119,7 @@ impl Callers {
             .chain_update(count.to_le_bytes())
             .chain_update(wall_ns.to_le_bytes())
             .finalize();
-        let mut text = vec![1u8, revision as u8];
+        let mut text = vec![FORM, revision as u8, capabilities.bits()];
         text.extend_from_slice(&wall_ns.div_euclid(NS_PER_S).to_le_bytes());
         text.extend_from_slice(digest.get(..16).unwrap_or_default());
         Some(self.sealer.seal(Kind::Session, principal.as_bytes(), &text))
@@ -121,6 +151,8 @@ impl Callers {
             session: hex(&sealed.random),
             revision: Some(sealed.revision),
             modern: false,
+            capabilities: sealed.capabilities,
+            level: AtomicU8::new(UNSET),
         });
         if state.open.len() >= REMEMBERED {
             state.open.clear();
@@ -152,13 +184,14 @@ impl Callers {
 
     fn unseal(&self, id: &str, principal: &str) -> Option<Sealed> {
         let text = self.sealer.open(Kind::Session, principal.as_bytes(), id)?;
-        let (head, rest) = text.split_first_chunk::<2>()?;
+        let (head, rest) = text.split_first_chunk::<3>()?;
         let (issued, random) = rest.split_first_chunk::<8>()?;
-        let [1, revision] = *head else { return None };
+        let [FORM, revision, capabilities] = *head else { return None };
         Some(Sealed {
             random: random.try_into().ok()?,
             issued_s: i64::from_le_bytes(*issued),
             revision: Revision::number(revision)?,
+            capabilities: Capabilities::from_bits(capabilities),
         })
     }
 
@@ -193,10 +226,13 @@ mod tests {
     #[test]
     fn a_session_is_found_by_its_principal_until_it_expires_or_ends() {
         let callers = callers(1, None);
-        let id = callers.open_session("ann", Revision::LEGACY, 5 * NS_PER_S).unwrap();
+        let id = callers
+            .open_session("ann", Revision::LEGACY, Capabilities::FORM, 5 * NS_PER_S)
+            .unwrap();
         assert!(id.len() <= 512 && id.bytes().all(|byte| (0x21..=0x7e).contains(&byte)));
         let caller = callers.find(&id, "ann", 6 * NS_PER_S, DAY).unwrap();
         assert_eq!((caller.session.len(), caller.revision), (32, Some(Revision::LEGACY)));
+        assert_eq!(caller.capabilities, Capabilities::FORM);
         assert!(callers.find(&id, "bob", 6 * NS_PER_S, DAY).is_none());
         assert!(callers.find(&id, "ann", 6 * NS_PER_S + DAY, DAY).is_none());
         assert!(!callers.end(&id, "bob", 7 * NS_PER_S, DAY));
@@ -207,7 +243,8 @@ mod tests {
 
     #[test]
     fn ids_survive_one_key_rotation_and_no_more() {
-        let id = callers(1, None).open_session("ann", Revision::LEGACY, 0).unwrap();
+        let id =
+            callers(1, None).open_session("ann", Revision::LEGACY, Capabilities::NONE, 0).unwrap();
         assert!(callers(2, Some(1)).find(&id, "ann", 1, DAY).is_some());
         assert!(callers(3, Some(2)).find(&id, "ann", 1, DAY).is_none());
     }
@@ -215,7 +252,7 @@ mod tests {
     #[test]
     fn every_changed_letter_is_noticed() {
         let callers = callers(1, None);
-        let id = callers.open_session("ann", Revision::LEGACY, 0).unwrap();
+        let id = callers.open_session("ann", Revision::LEGACY, Capabilities::NONE, 0).unwrap();
         for place in 0..id.len() {
             let mut bytes = id.clone().into_bytes();
             bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
@@ -228,8 +265,8 @@ mod tests {
     fn two_sessions_of_one_moment_differ() {
         let callers = callers(1, None);
         assert_ne!(
-            callers.open_session("ann", Revision::LEGACY, 0).unwrap(),
-            callers.open_session("ann", Revision::LEGACY, 0).unwrap()
+            callers.open_session("ann", Revision::LEGACY, Capabilities::NONE, 0).unwrap(),
+            callers.open_session("ann", Revision::LEGACY, Capabilities::NONE, 0).unwrap()
         );
     }
 }

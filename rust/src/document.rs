@@ -92,6 +92,19 @@ pub struct Document<'a> {
     pub servers: Vec<&'a RawValue>,
 }
 
+/// Who shares a server's links.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// Everybody.
+    #[default]
+    Shared,
+    /// The sessions of one principal.
+    Principal,
+    /// One session.
+    Session,
+}
+
 /// One server of the document.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,6 +130,15 @@ pub struct ServerPart<'a> {
     pub deadline_ms: u64,
     /// Whether it completes arguments.
     pub completions: bool,
+    /// Whether it sends log messages.
+    #[serde(default)]
+    pub logging: bool,
+    /// Whether it tells of resources that changed.
+    #[serde(default)]
+    pub subscribe: bool,
+    /// Who shares its links.
+    #[serde(default)]
+    pub isolation: Isolation,
     /// What it says of itself.
     #[serde(borrow)]
     pub instructions: Cow<'a, str>,

@@ -6,15 +6,19 @@ use std::sync::Arc;
 use mcpgate_schema::{Misfit, Problem};
 use sha2::{Digest, Sha256};
 
+use crate::bridge::{Continuation, More, read_answers};
 use crate::caller::hex;
-use crate::inspect::Case;
+use crate::capabilities::Capabilities;
+use crate::document::Isolation;
+use crate::inspect::{Case, META_CAPABILITIES};
+use crate::level::Level;
 use crate::message::Message;
 use crate::mirror::{differing, lines};
 use crate::refusal::{Lesson, Refusal};
 use crate::revision::{Method, Revision};
 use crate::rewrite::{Edits, decimal, push_string, string};
 use crate::snapshot::{Entry, Server, Snapshot};
-use crate::ticket::{Tally, Ticket};
+use crate::ticket::{Bond, Tally, Ticket};
 use crate::verdict::{Outcome, Reason, Verdict};
 use mcpgate_json::{Doc, Node, NodeKind};
 
@@ -24,11 +28,13 @@ const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 /// What the gateway says of itself to a modern server.
 const STAMP: &str = concat!(
     "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",",
-    "\"io.modelcontextprotocol/clientCapabilities\":{},",
     "\"io.modelcontextprotocol/clientInfo\":{\"name\":\"mcpgate\",\"version\":\"",
     env!("CARGO_PKG_VERSION"),
     "\"}"
 );
+
+/// Who owns a link that carries one call at a time.
+const ONE_CALL: &str = "*";
 
 /// Where a message goes and under which name.
 struct Target<'s> {
@@ -60,7 +66,19 @@ impl Case<'_> {
             return Ok(self.result(message, empty_completion(self.caller.modern)));
         }
         let ticket = self.ticket(message, method, &target);
-        let body = rewritten(message, &target, &ticket);
+        let continuation =
+            self.continuation(message, ticket.bond.as_deref(), &target.server.name, method)?;
+        if let Continuation::Parked(upstream_id, handle) = continuation {
+            ticket.send_again(upstream_id);
+            let answers = read_answers(message);
+            let more = More { answers, handle, ..More::default() };
+            let mut verdict = Verdict::new(Outcome::Forward, Vec::new(), 200, self.event.clone());
+            verdict.more = Some(Box::new(more));
+            verdict.ticket = Some(Arc::new(ticket));
+            verdict.last = false;
+            return Ok(verdict);
+        }
+        let body = rewritten(message, &target, &ticket, &continuation);
         let mut verdict = Verdict::new(Outcome::Forward, body, 200, self.event.clone());
         if target.server.modern && target.server.http {
             let name = (method != Method::Complete).then_some(&*target.own);
@@ -128,9 +146,6 @@ impl Case<'_> {
         if message.param("_meta").is_some() && message.meta().is_none() {
             return Err(Refusal::with(Reason::Params, id, "_meta must be an object."));
         }
-        if message.param("requestState").is_some() || message.param("inputResponses").is_some() {
-            return Err(Refusal::with(Reason::Params, id, "This gateway issued no requestState."));
-        }
         if message.param("task").is_some() {
             return Err(Refusal::with(Reason::Capability, id, "Tasks are not offered."));
         }
@@ -143,13 +158,39 @@ impl Case<'_> {
         let token =
             message.meta_value("progressToken").filter(|node| is_token(&message.doc, *node));
         let deadline_ns = i64::try_from(server.deadline_ns).unwrap_or(i64::MAX);
+        let capabilities = self.capabilities(message);
+        let asked_level = if self.caller.modern {
+            message.meta_value(LOG_LEVEL).and_then(|node| Level::parse(&message.doc.text(node)))
+        } else {
+            self.caller.level()
+        };
+        let comes_back = self.caller.modern
+            && method.takes_input()
+            && (server.modern || !capabilities.is_empty());
+        let arguments =
+            || message.param("arguments").map_or(&b"null"[..], |node| message.doc.raw(node));
+        let bond = comes_back.then(|| {
+            Box::new(Bond {
+                principal: Arc::clone(&self.caller.principal),
+                entry: (&*target.own).into(),
+                arguments: arguments().into(),
+            })
+        });
         Ticket {
             event: self.event.clone(),
             client_id: message.raw_id().to_vec(),
-            upstream_id: self.gate.issue_id(),
+            upstream: self.gate.issue_id().into(),
             token: token.map(|node| message.doc.raw(node).to_vec()),
             revision: self.caller.revision.unwrap_or(Revision::LEGACY),
-            wants_log: !self.caller.modern || message.meta_value(LOG_LEVEL).is_some(),
+            level: if self.caller.modern {
+                asked_level
+            } else {
+                asked_level.or(Some(Level::LOWEST))
+            },
+            asked_level,
+            capabilities,
+            owner: self.owner(server, capabilities),
+            bond,
             method,
             server: Arc::clone(server),
             secrets: checks.map_or(server.secrets, |checks| checks.firewall.secrets),
@@ -158,6 +199,28 @@ impl Case<'_> {
             started_ns: self.now,
             deadline_ns: self.now.saturating_add(deadline_ns),
             tally: Tally::default(),
+        }
+    }
+
+    /// What the client can do for a server.
+    fn capabilities(&self, message: &Message<'_>) -> Capabilities {
+        if !self.caller.modern {
+            return self.caller.capabilities;
+        }
+        let declared = message.meta_value(META_CAPABILITIES);
+        declared.map_or(Capabilities::NONE, |node| Capabilities::read(&message.doc, node))
+    }
+
+    /// Whose links carry the call; a caller without a session has those of its principal. Nothing
+    /// that such a caller does can depend on a session of its server, so where a link has one wire
+    /// its calls get one each: what the server asks then belongs to the only call there is.
+    fn owner(&self, server: &Server, capabilities: Capabilities) -> String {
+        let asks = self.caller.modern && !server.modern && !capabilities.is_empty();
+        match server.isolation {
+            Isolation::Shared if asks && server.one_wire => ONE_CALL.to_owned(),
+            Isolation::Shared => String::new(),
+            Isolation::Session if !self.caller.session.is_empty() => self.caller.session.clone(),
+            Isolation::Session | Isolation::Principal => self.caller.principal.to_string(),
         }
     }
 }
@@ -229,7 +292,7 @@ fn reference(message: &Message<'_>) -> Option<(Node, Reason)> {
     Some((node, reason))
 }
 
-const fn empty_completion(modern: bool) -> &'static str {
+pub(crate) const fn empty_completion(modern: bool) -> &'static str {
     if modern {
         r#"{"completion":{"values":[],"total":0,"hasMore":false},"resultType":"complete"}"#
     } else {
@@ -238,11 +301,16 @@ const fn empty_completion(modern: bool) -> &'static str {
 }
 
 /// The message as the server gets it.
-fn rewritten(message: &Message<'_>, target: &Target<'_>, ticket: &Ticket) -> Vec<u8> {
+fn rewritten(
+    message: &Message<'_>,
+    target: &Target<'_>,
+    ticket: &Ticket,
+    continuation: &Continuation,
+) -> Vec<u8> {
     let doc = &message.doc;
     let mut edits = Edits::new(doc.bytes());
     if let Some(id) = message.id {
-        edits.replace(doc.span(id), decimal(ticket.upstream_id));
+        edits.replace(doc.span(id), decimal(ticket.upstream_id()));
     }
     if doc.text(target.node) != target.own {
         edits.replace(doc.span(target.node), string(&target.own));
@@ -253,11 +321,47 @@ fn rewritten(message: &Message<'_>, target: &Target<'_>, ticket: &Ticket) -> Vec
             edits.replace(doc.span(meta), restamped(doc, meta, ticket, modern));
         }
         (None, Some(params)) if modern => {
-            edits.insert_first(&doc.span(params), format!("\"_meta\":{{{STAMP}}},").into_bytes());
+            let meta = format!("\"_meta\":{{{}}},", stamp(ticket));
+            edits.insert_first(&doc.span(params), meta.into_bytes());
         }
         _ => {}
     }
+    if ticket.revision.is_modern()
+        && let Some(params) = message.params
+    {
+        restore_state(doc, params, modern, continuation, &mut edits);
+    }
     edits.apply()
+}
+
+/// Give a server its own state back; legacy ones know neither state nor input.
+fn restore_state(
+    doc: &Doc<'_>,
+    params: Node,
+    modern: bool,
+    continuation: &Continuation,
+    edits: &mut Edits<'_>,
+) {
+    match (continuation, doc.get(params, "requestState")) {
+        _ if !modern => edits.remove(doc, params, &["requestState", "inputResponses"]),
+        (Continuation::State(state), Some(node)) if !state.is_empty() => {
+            edits.replace(doc.span(node), state.clone());
+        }
+        (_, Some(_)) => edits.remove(doc, params, &["requestState"]),
+        _ => {}
+    }
+}
+
+/// What the gateway says of itself and of the client to a modern server.
+fn stamp(ticket: &Ticket) -> String {
+    let capabilities = ticket.capabilities.declare();
+    let mut stamp = format!("{STAMP},\"{META_CAPABILITIES}\":{capabilities}");
+    if let (Some(level), false) = (ticket.asked_level, ticket.revision.is_modern()) {
+        for part in [",\"", LOG_LEVEL, "\":\"", level.name(), "\""] {
+            stamp.push_str(part);
+        }
+    }
+    stamp
 }
 
 /// Progress is told with a string or a number; for anything else nobody waits.
@@ -277,10 +381,11 @@ fn needs_edit(doc: &Doc<'_>, meta: Node) -> bool {
 fn restamped(doc: &Doc<'_>, meta: Node, ticket: &Ticket, modern: bool) -> Vec<u8> {
     let mut out = vec![b'{'];
     if modern {
-        out.extend_from_slice(STAMP.as_bytes());
+        out.extend_from_slice(stamp(ticket).as_bytes());
     }
     for (key, value) in doc.entries(meta) {
-        if is_hop_key(doc, key) && !(modern && ticket.wants_log && doc.is_key(key, LOG_LEVEL)) {
+        let level = modern && ticket.revision.is_modern() && doc.is_key(key, LOG_LEVEL);
+        if is_hop_key(doc, key) && !level {
             continue;
         }
         let token = doc.is_key(key, "progressToken");
@@ -293,7 +398,7 @@ fn restamped(doc: &Doc<'_>, meta: Node, ticket: &Ticket, modern: bool) -> Vec<u8
         if token {
             push_string(&mut out, "progressToken");
             out.push(b':');
-            out.extend_from_slice(&decimal(ticket.upstream_id));
+            out.extend_from_slice(&decimal(ticket.upstream_id()));
         } else {
             out.extend_from_slice(doc.raw(key));
             out.push(b':');

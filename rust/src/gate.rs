@@ -179,7 +179,7 @@ impl Gate {
         }
         format!(
             "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{}}}}}",
-            ticket.upstream_id
+            ticket.upstream_id()
         )
         .into_bytes()
     }

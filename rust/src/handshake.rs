@@ -6,6 +6,17 @@ use crate::revision::Revision;
 /// Instructions that are joined from servers are cut here.
 const INSTRUCTIONS_BYTES: usize = 4096;
 
+/// What some server offers, and so the gateway does.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Offers {
+    /// Completion of arguments.
+    pub(crate) completions: bool,
+    /// Log messages.
+    pub(crate) logging: bool,
+    /// News of single resources.
+    pub(crate) subscribe: bool,
+}
+
 /// What every initialize and discover result shares.
 #[derive(Debug)]
 pub(crate) struct Handshake {
@@ -15,8 +26,8 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
-    /// Prepare the results; `completions` says whether some server completes arguments.
-    pub(crate) fn build(gateway: &GatewayPart<'_>, instructions: &str, completions: bool) -> Self {
+    /// Prepare the results.
+    pub(crate) fn build(gateway: &GatewayPart<'_>, instructions: &str, offers: Offers) -> Self {
         let info = format!(
             "{{\"name\":{},\"version\":{}}}",
             quote(&gateway.name),
@@ -26,16 +37,18 @@ impl Handshake {
             "" => String::new(),
             text => format!(",\"instructions\":{}", quote(text)),
         };
-        let tail = |full: bool| {
-            format!(",\"capabilities\":{},\"serverInfo\":{info}{said}}}", write_capabilities(full))
+        let tail = |offers: Offers| {
+            let capabilities = write_capabilities(offers);
+            format!(",\"capabilities\":{capabilities},\"serverInfo\":{info}{said}}}")
         };
         let modern = Revision::MODERN.name();
         let discover = format!(
             "{{\"resultType\":\"complete\",\"supportedVersions\":[\"{modern}\"],\"capabilities\":{}{said},\
              \"ttlMs\":0,\"cacheScope\":\"private\",\"_meta\":{{\"io.modelcontextprotocol/serverInfo\":{info}}}}}",
-            write_capabilities(completions),
+            write_capabilities(offers),
         );
-        Self { plain_tail: tail(false), full_tail: tail(completions), discover }
+        let first = Offers { completions: false, ..offers };
+        Self { plain_tail: tail(first), full_tail: tail(offers), discover }
     }
 
     /// The result of `initialize`; the first revision knows no completions capability.
@@ -55,10 +68,14 @@ fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn write_capabilities(completions: bool) -> String {
-    let lists = ["tools", "prompts", "resources"]
-        .map(|list| format!("\"{list}\":{{\"listChanged\":true}}"));
-    format!("{{{}{}}}", lists.join(","), if completions { ",\"completions\":{}" } else { "" })
+fn write_capabilities(offers: Offers) -> String {
+    let there = |yes: bool, text: &'static str| if yes { text } else { "" };
+    format!(
+        "{{\"tools\":{{\"listChanged\":true}},\"prompts\":{{\"listChanged\":true}},\"resources\":{{{}\"listChanged\":true}}{}{}}}",
+        there(offers.subscribe, "\"subscribe\":true,"),
+        there(offers.completions, ",\"completions\":{}"),
+        there(offers.logging, ",\"logging\":{}"),
+    )
 }
 
 /// Give the gateway's own instructions, else those of the servers under their names.
@@ -88,13 +105,14 @@ mod tests {
 
     use super::*;
 
-    fn handshake(instructions: &str, completions: bool) -> Handshake {
+    fn handshake(instructions: &str, full: bool) -> Handshake {
         let gateway = GatewayPart {
             name: "mcp\"gate".into(),
             version: "1".into(),
             instructions: Cow::Borrowed(""),
         };
-        Handshake::build(&gateway, instructions, completions)
+        let offers = Offers { completions: full, logging: full, subscribe: full };
+        Handshake::build(&gateway, instructions, offers)
     }
 
     #[test]
@@ -103,7 +121,10 @@ mod tests {
             serde_json::from_str(&handshake("Say \"hi\".\n", true).initialize(revision)).unwrap()
         };
         let lists = json!({"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true}});
-        let mut expected = json!({"protocolVersion":"2024-11-05","capabilities":lists,
+        let mut full = lists.clone();
+        full["resources"]["subscribe"] = true.into();
+        full["logging"] = json!({});
+        let mut expected = json!({"protocolVersion":"2024-11-05","capabilities":full,
             "serverInfo":{"name":"mcp\"gate","version":"1"},"instructions":"Say \"hi\".\n"});
         assert_eq!(read("2024-11-05"), expected);
         expected["protocolVersion"] = "2025-11-25".into();
@@ -121,6 +142,7 @@ mod tests {
         assert_eq!(read["resultType"], "complete");
         assert_eq!(read["supportedVersions"], json!(["2026-07-28"]));
         assert_eq!(read["capabilities"]["completions"], json!({}));
+        assert_eq!(read["capabilities"]["resources"]["subscribe"], true);
         assert_eq!(read["instructions"], "Hi.");
         assert_eq!((&read["ttlMs"], &read["cacheScope"]), (&json!(0), &json!("private")));
         assert_eq!(read["_meta"]["io.modelcontextprotocol/serverInfo"]["version"], "1");

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::bridge::{More, read_reply};
 use crate::caller::Caller;
 use crate::event::Ruling;
 use crate::gate::{Gate, with_tape};
@@ -14,7 +15,7 @@ use crate::verdict::{Outcome, Reason, Verdict};
 use mcpgate_json::{Node, Tape};
 
 pub(crate) const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
-const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+pub(crate) const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 
 /// One message being judged, and what its event will say.
 pub(crate) struct Case<'a> {
@@ -110,7 +111,7 @@ impl Case<'_> {
         Ok(verdict)
     }
 
-    /// A client's reply to a request that the gateway never sent.
+    /// A client's reply to what a server asked through us, if anything was asked.
     fn reply(&self, message: &Message<'_>) -> Judged {
         if self.caller.modern {
             let text = "A client of this revision sends no responses.";
@@ -118,7 +119,10 @@ impl Case<'_> {
         }
         self.need_session(b"null")?;
         self.agrees(message)?;
-        Ok(self.accepted())
+        let mut verdict = self.accepted();
+        let answers = read_reply(message).into_iter().collect();
+        verdict.more = Some(Box::new(More { answers, ..More::default() }));
+        Ok(verdict)
     }
 
     fn need_session(&self, id: &[u8]) -> Result<(), Refusal> {

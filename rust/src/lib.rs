@@ -4,8 +4,8 @@
 //! `revision` (methods), `rewrite` (span edits), `mirror` (mirrored headers), `seal` (ids that
 //! leave and come back), `event` (records); `screen` (hostile definitions), `secrets`, `checks` (what
 //! a tool is held to); `document`, `names`, `templates`, `pages`, `compile`, `assemble`, `snapshot`
-//! (what is judged by); `caller`, `ticket`, `verdict`, `refusal` (what is held and said);
-//! `gate` with `inspect`, `answer`, `forward`, `review`, `address` (the judge). `sse` and `lines`
+//! (what is judged by); `capabilities`, `level`, `caller`, `ticket`, `verdict`, `refusal` (what is held and said);
+//! `gate` with `inspect`, `answer`, `forward`, `review`, `bridge`, `address` (the judge). `sse` and `lines`
 //! cut streams into messages. Nothing here does I/O or reads a clock; only `py` names pyo3.
 
 #![cfg_attr(
@@ -23,7 +23,9 @@
 pub mod address;
 mod answer;
 mod assemble;
+pub mod bridge;
 pub mod caller;
+pub mod capabilities;
 mod catalog;
 pub mod checks;
 mod compile;
@@ -34,6 +36,7 @@ mod forward;
 pub mod gate;
 mod handshake;
 mod inspect;
+pub mod level;
 pub mod lines;
 pub mod marks;
 pub mod message;

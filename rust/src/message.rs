@@ -79,6 +79,16 @@ pub fn read<'a>(tape: &'a mut Tape, raw: &'a [u8], depth: usize) -> Result<Messa
     }
 }
 
+/// Cut a batch into its messages; `None` for what is no array of one to `most` values.
+pub fn split(tape: &mut Tape, raw: &[u8], depth: usize, most: usize) -> Option<Vec<Vec<u8>>> {
+    let doc = tape.scan(raw, depth).ok()?;
+    if doc.len(doc.root()) > most {
+        return None;
+    }
+    let items: Vec<_> = doc.items(doc.root()).map(|item| doc.raw(item).to_vec()).collect();
+    (!items.is_empty()).then_some(items)
+}
+
 fn envelope(doc: Doc<'_>, root: Node) -> Result<Message<'_>, Unread> {
     let (mut version, mut id, mut method, mut params) = (None, None, None, None);
     let (mut result, mut error) = (None, None);

@@ -12,6 +12,8 @@ pub struct Pages {
     pub digest: [u8; 8],
     entries: usize,
     heads: Box<[Box<str>]>,
+    /// The heads for clients with sessions, where they get some entry in another form.
+    older: Option<Box<[Box<str>]>>,
 }
 
 /// One page: write `head`, then `,"nextCursor":"..."` when `has_next`, then `tail`.
@@ -41,7 +43,15 @@ impl Pages {
             hasher.update([0]);
         }
         let digest = hasher.finalize().first_chunk::<8>().copied().unwrap_or_default();
-        Self { digest, entries: definitions.len(), heads: heads.into() }
+        Self { digest, entries: definitions.len(), heads: heads.into(), older: None }
+    }
+
+    /// Give clients with sessions these definitions instead, one for each.
+    #[must_use]
+    pub fn with_older(mut self, key: &str, definitions: &[&str], page_entries: usize) -> Self {
+        let pages = definitions.chunks(page_entries.max(1));
+        self.older = Some(pages.map(|page| write_head(key, page)).collect());
+        self
     }
 
     /// How many pages there are.
@@ -56,7 +66,8 @@ impl Pages {
 
     /// The page at `index`; a modern result says that it is complete and how to cache it.
     pub fn page(&self, index: usize, modern: bool) -> Option<PageView<'_>> {
-        let head = self.heads.get(index)?;
+        let older = self.older.as_deref().filter(|_| !modern);
+        let head = older.unwrap_or(&self.heads).get(index)?;
         let has_next = index.saturating_add(1) < self.heads.len();
         Some(PageView { head, has_next, tail: if modern { MODERN_TAIL } else { LEGACY_TAIL } })
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use mcpgate_schema::Problem;
 
+use crate::capabilities::Capabilities;
 use crate::message::Unread;
 use crate::revision::Revision;
 use crate::rewrite::{push_string, string};
@@ -11,6 +12,9 @@ use crate::secrets::kind_of;
 use crate::teach::{Reply, render};
 use crate::ticket::Ticket;
 use crate::verdict::{Outcome, Reason, Side, Step, Verdict};
+
+/// How a client of the modern revision declares tasks.
+const TASKS: &str = "{\"extensions\":{\"io.modelcontextprotocol/tasks\":{}}}";
 
 /// Why a message is refused, and what the client is told beside the table's text.
 #[derive(Debug)]
@@ -49,6 +53,14 @@ impl Refusal {
         Self { detail: detail.into(), ..Self::new(reason, id) }
     }
 
+    /// A refusal because the client cannot do what its server needs; none of these means tasks.
+    pub fn lacking(id: &[u8], detail: impl Into<String>, needed: Capabilities) -> Self {
+        let mut refusal = Self::with(Reason::Capability, id, detail);
+        let declared = if needed.is_empty() { TASKS.to_owned() } else { needed.declare() };
+        refusal.data = format!(",\"requiredCapabilities\":{declared}");
+        refusal
+    }
+
     /// A refusal of bytes that are not a message.
     pub fn unread(unread: &Unread) -> Self {
         match unread {
@@ -69,19 +81,21 @@ impl Refusal {
         refusal
     }
 
-    /// The JSON-RPC code; legacy revisions have their own for a missing resource.
+    /// The JSON-RPC code; legacy revisions have their own for a missing resource, and the modern
+    /// one for a capability that the client lacks.
     fn code(&self, modern: bool) -> i32 {
-        if self.reason == Reason::UnknownResource && !modern {
-            -32002
-        } else {
-            self.reason.row().code
+        match self.reason {
+            Reason::UnknownResource if !modern => -32002,
+            Reason::Capability if modern => -32021,
+            reason => reason.row().code,
         }
     }
 
     /// The HTTP status for a client of this era; one that names no request finds nobody in a 200.
     fn status(&self, modern: bool) -> u16 {
         let row = self.reason.row();
-        match if row.in_200 && !modern { 200 } else { row.status } {
+        let status = if modern && self.reason == Reason::Capability { 400 } else { row.status };
+        match if row.in_200 && !modern { 200 } else { status } {
             200 if self.id == b"null" => 503,
             status => status,
         }

@@ -3,11 +3,15 @@
 
 use std::sync::Arc;
 
+use crate::bridge::{asked, input_required};
+use crate::capabilities::Capabilities;
 use crate::checks::{Results, Secrets};
+use crate::forward::empty_completion;
 use crate::gate::{Gate, with_tape};
+use crate::level::Level;
 use crate::message::{Kind, Message, read};
 use crate::refusal::Refusal;
-use crate::revision::Method;
+use crate::revision::{Method, Revision};
 use crate::rewrite::{Edits, string};
 use crate::secrets::{Secret, find};
 use crate::ticket::Ticket;
@@ -16,8 +20,14 @@ use mcpgate_json::{Doc, Node, NodeKind, Tape};
 
 /// Result members of the revision without sessions.
 const MODERN_MEMBERS: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];
-/// Errors that speak about our own hop: header, capability, revision, URL elicitation.
-const HOP_ERRORS: [i64; 4] = [-32020, -32021, -32022, -32042];
+/// Errors that speak about our own hop: header, revision.
+const HOP_ERRORS: [i64; 2] = [-32020, -32022];
+/// A client of the revision without sessions lacks a capability.
+const LACKS: i64 = -32021;
+/// A server knows no such method, or runs a tool only as a task.
+const NO_METHOD: i64 = -32601;
+/// A client must open a URL first; only one revision has it.
+const URL_FIRST: i64 = -32042;
 
 type Reviewed = Result<Verdict, Refusal>;
 
@@ -25,7 +35,7 @@ impl Gate {
     /// Judge one message of a server for an open exchange.
     pub fn review(&self, raw: &[u8], ticket: &Arc<Ticket>) -> Verdict {
         let look = ticket.secrets != Secrets::Off;
-        let verdict = match with_tape(|tape| reviewed(tape, raw, ticket, look)) {
+        let verdict = match with_tape(|tape| reviewed(self, tape, raw, ticket, look)) {
             Ok(verdict) => verdict,
             Err(refusal) => refusal.end(ticket),
         };
@@ -36,7 +46,7 @@ impl Gate {
     }
 }
 
-fn reviewed(tape: &mut Tape, raw: &[u8], ticket: &Ticket, look: bool) -> Reviewed {
+fn reviewed(gate: &Gate, tape: &mut Tape, raw: &[u8], ticket: &Ticket, look: bool) -> Reviewed {
     let unreadable = |text: &str| Refusal::with(Reason::Unreadable, &ticket.client_id, text);
     let message = read(tape, raw, ticket.snapshot.depth)
         .map_err(|unread| unreadable(&Refusal::unread(&unread).detail))?;
@@ -50,22 +60,26 @@ fn reviewed(tape: &mut Tape, raw: &[u8], ticket: &Ticket, look: bool) -> Reviewe
         if !hidden {
             return Err(Refusal::new(Reason::Secret, &ticket.client_id));
         }
-        return reviewed(tape, &redacted(raw, found), ticket, false);
+        return reviewed(gate, tape, &redacted(raw, found), ticket, false);
     }
     match message.kind {
         Kind::Reply => {
             let doc = &message.doc;
-            if message.id.and_then(|id| doc.integer(id)) != Some(ticket.upstream_id) {
+            if message.id.and_then(|id| doc.integer(id)) != Some(ticket.upstream_id()) {
                 return Err(unreadable("It carries another id."));
             }
             match (message.result, message.error) {
-                (Some(result), _) => result_for(&message, result, ticket),
+                (Some(result), _) => result_for(gate, &message, result, ticket),
                 (_, Some(error)) => error_for(&message, error, ticket),
                 _ => Err(unreadable("It has neither result nor error.")),
             }
         }
         Kind::Notification => Ok(notification_for(&message, ticket)),
-        Kind::Request => Ok(swallowed(ticket)),
+        Kind::Request => {
+            let mut verdict = swallowed(ticket);
+            asked(gate, &message, ticket, &mut verdict);
+            Ok(verdict)
+        }
     }
 }
 
@@ -91,7 +105,7 @@ fn notification_for(message: &Message<'_>, ticket: &Ticket) -> Verdict {
         "notifications/progress" => {
             let token = message.param("progressToken");
             if let (Some(node), Some(theirs)) = (token, &ticket.token)
-                && doc.integer(node) == Some(ticket.upstream_id)
+                && doc.integer(node) == Some(ticket.upstream_id())
             {
                 let mut edits = Edits::new(doc.bytes());
                 edits.replace(doc.span(node), theirs.clone());
@@ -99,22 +113,34 @@ fn notification_for(message: &Message<'_>, ticket: &Ticket) -> Verdict {
                 ticket.tally.count_progress();
             }
         }
-        "notifications/message" if ticket.wants_log => verdict.body = doc.bytes().to_vec(),
+        "notifications/message" if wants(message, ticket) => verdict.body = doc.bytes().to_vec(),
         _ => {}
     }
     verdict
 }
 
-fn result_for(message: &Message<'_>, result: Node, ticket: &Ticket) -> Reviewed {
+/// Whether the client wants a log message of this severity.
+fn wants(message: &Message<'_>, ticket: &Ticket) -> bool {
+    let said = message.param("level").and_then(|node| Level::parse(&message.doc.text(node)));
+    ticket.level.is_some_and(|level| said.is_none_or(|said| said >= level))
+}
+
+fn result_for(gate: &Gate, message: &Message<'_>, result: Node, ticket: &Ticket) -> Reviewed {
     let doc = &message.doc;
     if !doc.is_object(result) {
         let text = "Its result is not an object.";
         return Err(Refusal::with(Reason::Unreadable, &ticket.client_id, text));
     }
-    let complete = |node| matches!(doc.raw(node), b"\"complete\"");
-    if ticket.server.modern && !doc.get(result, "resultType").is_none_or(complete) {
-        let text = "It asks for input or starts a task, and no such capability was declared.";
-        return Err(Refusal::with(Reason::Capability, &ticket.client_id, text));
+    let form = doc.get(result, "resultType").filter(|_| ticket.server.modern);
+    match form.map(|node| doc.raw(node)) {
+        None | Some(b"\"complete\"") => {}
+        Some(b"\"input_required\"") if ticket.method.takes_input() => {
+            return input_required(gate, message, result, ticket);
+        }
+        Some(_) => {
+            let text = "Its result is of a type that was not declared.";
+            return Err(Refusal::lacking(&ticket.client_id, text, Capabilities::NONE));
+        }
     }
     if doc.get(result, "isError").is_some_and(|node| doc.kind(node) == NodeKind::True) {
         ticket.tally.mark_error();
@@ -124,7 +150,14 @@ fn result_for(message: &Message<'_>, result: Node, ticket: &Ticket) -> Reviewed 
     let mut edits = restored(message, ticket);
     match (ticket.server.modern, ticket.revision.is_modern()) {
         (false, true) => add_members(doc, result, ticket.method, &mut edits),
-        (true, false) => remove_members(doc, result, &mut edits),
+        (true, true) => add_type(doc, result, &mut edits),
+        (true, false) => {
+            let odd = |node: &Node| !doc.is_object(*node);
+            let content = doc.get(result, "structuredContent").filter(odd);
+            let mut gone = MODERN_MEMBERS.to_vec();
+            gone.extend(content.map(|_| "structuredContent"));
+            edits.remove(doc, result, &gone);
+        }
         _ => {}
     }
     if ticket.server.renames_uris {
@@ -166,6 +199,25 @@ fn restored<'a>(message: &Message<'a>, ticket: &Ticket) -> Edits<'a> {
     edits
 }
 
+/// Refuse an error that speaks about our own hop, or of what the client's revision cannot do.
+fn hold_error(code: i64, ticket: &Ticket) -> Result<(), Refusal> {
+    let lacks = match code {
+        LACKS => !ticket.revision.is_modern(),
+        URL_FIRST => ticket.revision != Revision::R20251125,
+        NO_METHOD => ticket.method.takes_input(),
+        _ => false,
+    };
+    let text = format!("It answered with error {code}, which concerns the gateway's own request.");
+    if lacks {
+        let needed = if code == URL_FIRST { Capabilities::URL } else { Capabilities::NONE };
+        return Err(Refusal::lacking(&ticket.client_id, text, needed));
+    }
+    if HOP_ERRORS.contains(&code) {
+        return Err(Refusal::with(Reason::Unreadable, &ticket.client_id, text));
+    }
+    Ok(())
+}
+
 fn error_for(message: &Message<'_>, error: Node, ticket: &Ticket) -> Reviewed {
     let doc = &message.doc;
     let code = doc.get(error, "code").filter(|node| doc.integer(*node).is_some());
@@ -175,15 +227,18 @@ fn error_for(message: &Message<'_>, error: Node, ticket: &Ticket) -> Reviewed {
         return Err(Refusal::with(Reason::Unreadable, &ticket.client_id, text));
     };
     let code = doc.integer(node).unwrap_or_default();
-    if HOP_ERRORS.contains(&code) {
-        let reason =
-            if matches!(code, -32021 | -32042) { Reason::Capability } else { Reason::Unreadable };
-        let text =
-            format!("It answered with error {code}, which concerns the gateway's own request.");
-        return Err(Refusal::with(reason, &ticket.client_id, text));
-    }
-    ticket.tally.mark_error();
     let modern = ticket.revision.is_modern();
+    let unmet = ticket.tally.unmet();
+    if !unmet.is_empty() {
+        let text =
+            format!("It asked for input that was not declared, and ended with error {code}.");
+        return Err(Refusal::lacking(&ticket.client_id, text, unmet));
+    }
+    if code == NO_METHOD && ticket.method == Method::Complete {
+        return Ok(no_completion(ticket));
+    }
+    hold_error(code, ticket)?;
+    ticket.tally.mark_error();
     let mapped = match (ticket.method, modern, code) {
         (Method::ResourcesRead, true, -32002) => -32602,
         (Method::ResourcesRead, false, -32602) if ticket.server.modern => -32002,
@@ -195,10 +250,28 @@ fn error_for(message: &Message<'_>, error: Node, ticket: &Ticket) -> Reviewed {
     }
     let status = match mapped {
         -32601 if modern => 404,
-        -32700 | -32600 | -32602 if modern => 400,
+        -32700 | -32600 | -32602 | LACKS if modern => 400,
         _ => 200,
     };
     Ok(Verdict::new(Outcome::Answer, edits.apply(), status, ticket.event.clone()))
+}
+
+/// Servers may leave out that a result is complete; clients need not understand that.
+fn add_type(doc: &Doc<'_>, result: Node, edits: &mut Edits<'_>) {
+    if doc.get(result, "resultType").is_none() {
+        let comma = if doc.is_empty(result) { "" } else { "," };
+        let member = format!("\"resultType\":\"complete\"{comma}");
+        edits.insert_first(&doc.span(result), member.into_bytes());
+    }
+}
+
+/// The first revision has no way to say that a server completes nothing.
+fn no_completion(ticket: &Ticket) -> Verdict {
+    let result = empty_completion(ticket.revision.is_modern());
+    let mut body = b"{\"jsonrpc\":\"2.0\",\"id\":".to_vec();
+    body.extend_from_slice(&ticket.client_id);
+    body.extend_from_slice(format!(",\"result\":{result}}}").as_bytes());
+    Verdict::new(Outcome::Answer, body, 200, ticket.event.clone())
 }
 
 /// What a legacy result lacks for a modern client.
@@ -214,23 +287,6 @@ fn add_members(doc: &Doc<'_>, result: Node, method: Method, edits: &mut Edits<'_
         members.push(',');
     }
     edits.insert_first(&doc.span(result), members.into_bytes());
-}
-
-/// What a legacy client does not know of a modern result.
-fn remove_members(doc: &Doc<'_>, result: Node, edits: &mut Edits<'_>) {
-    let (mut kept, mut end) = (false, 0);
-    let mut entries = doc.entries(result).peekable();
-    while let Some((key, value)) = entries.next() {
-        let gone = MODERN_MEMBERS.iter().any(|name| doc.is_key(key, name));
-        let next = entries.peek().map(|(key, _)| doc.span(*key).start);
-        if gone && kept {
-            edits.replace(end..doc.span(value).end, Vec::new());
-        } else if gone {
-            edits.replace(doc.span(key).start..next.unwrap_or(doc.span(value).end), Vec::new());
-        }
-        kept |= !gone;
-        end = doc.span(value).end;
-    }
 }
 
 /// Give the URIs in a result the form under which the catalog shows them.

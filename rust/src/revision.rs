@@ -79,6 +79,12 @@ pub enum Method {
     Discover,
     /// `subscriptions/listen`
     Listen,
+    /// `logging/setLevel`
+    SetLevel,
+    /// `resources/subscribe`
+    Subscribe,
+    /// `resources/unsubscribe`
+    Unsubscribe,
     /// `notifications/cancelled`
     Cancelled,
     /// Any other notification.
@@ -86,7 +92,7 @@ pub enum Method {
 }
 
 /// Name, method, known to legacy revisions, known to the modern one.
-const REQUESTS: [(&str, Method, bool, bool); 12] = [
+const REQUESTS: [(&str, Method, bool, bool); 15] = [
     ("tools/call", Method::ToolsCall, true, true),
     ("tools/list", Method::ToolsList, true, true),
     ("resources/read", Method::ResourcesRead, true, true),
@@ -99,6 +105,9 @@ const REQUESTS: [(&str, Method, bool, bool); 12] = [
     ("ping", Method::Ping, true, false),
     ("server/discover", Method::Discover, false, true),
     ("subscriptions/listen", Method::Listen, false, true),
+    ("logging/setLevel", Method::SetLevel, true, false),
+    ("resources/subscribe", Method::Subscribe, true, false),
+    ("resources/unsubscribe", Method::Unsubscribe, true, false),
 ];
 
 impl Method {
@@ -111,6 +120,11 @@ impl Method {
     /// The notification of this name.
     pub fn notification(name: &str) -> Self {
         if name == "notifications/cancelled" { Self::Cancelled } else { Self::Notification }
+    }
+
+    /// Whether its server may ask for input before it answers.
+    pub const fn takes_input(self) -> bool {
+        matches!(self, Self::ToolsCall | Self::PromptsGet | Self::ResourcesRead)
     }
 
     /// The name on the wire.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use mcpgate_json::{Doc, Node};
+
 pub use mcpgate_json::push_string;
 
 /// A set of edits on one message.
@@ -26,6 +28,23 @@ impl<'a> Edits<'a> {
     pub fn insert_first(&mut self, span: &Range<usize>, with: Vec<u8>) {
         let place = span.start.saturating_add(1);
         self.list.push((place..place, with));
+    }
+
+    /// Take the members with these keys out of an object.
+    pub fn remove(&mut self, doc: &Doc<'_>, object: Node, keys: &[&str]) {
+        let (mut kept, mut end) = (false, 0);
+        let mut entries = doc.entries(object).peekable();
+        while let Some((key, value)) = entries.next() {
+            let gone = keys.iter().any(|name| doc.is_key(key, name));
+            let next = entries.peek().map(|(key, _)| doc.span(*key).start);
+            if gone && kept {
+                self.replace(end..doc.span(value).end, Vec::new());
+            } else if gone {
+                self.replace(doc.span(key).start..next.unwrap_or(doc.span(value).end), Vec::new());
+            }
+            kept |= !gone;
+            end = doc.span(value).end;
+        }
     }
 
     /// The edited message.

@@ -10,8 +10,10 @@ use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 
-/// The longest id that is opened.
+/// The longest id that is opened; ids stand in headers and cursors.
 pub const SEALED_BYTES: usize = 512;
+/// The longest state of a server that is kept in the hands of its client, sealed.
+const STATE_BYTES: usize = 1 << 20;
 const NONCE_BYTES: usize = 24;
 
 /// What an id stands for.
@@ -22,6 +24,17 @@ pub enum Kind {
     Session = 1,
     /// A place in a list.
     Cursor = 2,
+    /// What goes on when a request comes back with the input that its server asked for.
+    State = 3,
+}
+
+impl Kind {
+    const fn longest(self) -> usize {
+        match self {
+            Self::Session | Self::Cursor => SEALED_BYTES,
+            Self::State => STATE_BYTES,
+        }
+    }
 }
 
 /// Seals with the current key, opens with the current or the previous one.
@@ -64,7 +77,7 @@ impl Sealer {
 
     /// Open an id that was sealed with the same kind and binding.
     pub fn open(&self, kind: Kind, binding: &[u8], id: &str) -> Option<Vec<u8>> {
-        if id.len() > SEALED_BYTES {
+        if id.len() > kind.longest() {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(id).ok()?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::checks::Secrets;
-use crate::document::ServerPart;
+use crate::document::{Isolation, ServerPart};
 
 /// A server, as the gate needs it.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Server {
     pub modern: bool,
     /// Whether it is reached over HTTP.
     pub http: bool,
+    /// Whether its links cost little but say of no message which call it belongs to.
+    pub one_wire: bool,
     /// The revision it speaks; empty while it was never reached.
     pub revision: Box<str>,
     /// What the operator calls its environment.
@@ -28,6 +30,12 @@ pub struct Server {
     pub deadline_ns: u64,
     /// Whether it completes arguments.
     pub completions: bool,
+    /// Whether it sends log messages.
+    pub logging: bool,
+    /// Whether it tells of resources that changed.
+    pub subscribe: bool,
+    /// Who shares its links.
+    pub isolation: Isolation,
     /// Whether its results may hold URIs that clients see in another form.
     pub renames_uris: bool,
     /// What happens to secrets in what it sends.
@@ -49,11 +57,15 @@ pub(crate) fn read_server(
         index,
         modern: part.era == "modern",
         http: part.transport == "http",
+        one_wire: matches!(&*part.transport, "sse" | "websocket"),
         revision: text(&part.revision),
         environment: part.environment.as_deref().map(text),
         labels: part.labels.iter().map(|(key, value)| (text(key), text(value))).collect(),
         deadline_ns: part.deadline_ns(),
         completions: part.completions,
+        logging: part.logging,
+        subscribe: part.subscribe,
+        isolation: part.isolation,
         renames_uris,
         secrets: part.firewall.secrets,
         faults: previous.map(|server| Arc::clone(&server.faults)).unwrap_or_default(),

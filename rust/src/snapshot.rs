@@ -18,13 +18,17 @@ use crate::marks::Mark;
 use crate::names::prefix_uri;
 use crate::pages::Pages;
 pub use crate::params::{HeaderParam, ParamKind};
+use crate::rewrite::Edits;
 pub use crate::server::Server;
 use crate::uris::Uris;
+use mcpgate_json::Tape;
 
 /// A session's life before the first document says otherwise.
 const FIRST_SESSION_S: u64 = 86_400;
 /// How deep messages may nest before the first document says otherwise.
 const FIRST_DEPTH: usize = 64;
+/// The member of a tool that says what it gives out.
+const OUTPUT: &str = "outputSchema";
 
 /// One list of entries: by exposed name, in order, and as bytes.
 #[derive(Debug)]
@@ -61,10 +65,39 @@ const _: () = {
     check::<Snapshot>();
 };
 
+/// Tools as revisions with sessions know them: what they give out is an object or not declared.
+/// `None` where all are so.
+fn without_odd_outputs<'d>(definitions: &[&'d str]) -> Option<Vec<Cow<'d, str>>> {
+    let mut tape = Tape::default();
+    let mut fitted = |definition: &&'d str| {
+        let whole = Cow::Borrowed(*definition);
+        if !definition.contains(OUTPUT) {
+            return whole;
+        }
+        let Ok(doc) = tape.scan(definition.as_bytes(), FIRST_DEPTH) else { return whole };
+        let schema = doc.get(doc.root(), OUTPUT);
+        let kind = schema.and_then(|schema| doc.get(schema, "type"));
+        if schema.is_none() || kind.is_some_and(|kind| doc.raw(kind) == b"\"object\"") {
+            return whole;
+        }
+        let mut edits = Edits::new(definition.as_bytes());
+        edits.remove(&doc, doc.root(), &[OUTPUT]);
+        String::from_utf8(edits.apply()).map_or(whole, Cow::Owned)
+    };
+    let found: Vec<_> = definitions.iter().map(&mut fitted).collect();
+    found.iter().any(|each| matches!(each, Cow::Owned(_))).then_some(found)
+}
+
 impl List {
     pub(crate) fn build(kind: Kind, entries: Vec<Arc<Entry>>, page_entries: usize) -> Self {
         let definitions: Vec<&str> = entries.iter().map(|entry| &*entry.definition).collect();
-        let pages = Pages::build(kind.list_key(), &definitions, page_entries);
+        let mut pages = Pages::build(kind.list_key(), &definitions, page_entries);
+        if kind == Kind::Tool
+            && let Some(older) = without_odd_outputs(&definitions)
+        {
+            let older: Vec<&str> = older.iter().map(|definition| &**definition).collect();
+            pages = pages.with_older(kind.list_key(), &older, page_entries);
+        }
         let index = entries
             .iter()
             .enumerate()

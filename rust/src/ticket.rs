@@ -1,9 +1,11 @@
 //! What an open exchange holds in the gate, from its forward verdict to its one close.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
+use crate::capabilities::Capabilities;
 use crate::checks::{Checks, Secrets};
+use crate::level::Level;
 use crate::revision::{Method, Revision};
 use crate::snapshot::{Server, Snapshot};
 use crate::verdict::Reason;
@@ -15,14 +17,23 @@ pub struct Ticket {
     pub event: String,
     /// The client's id, as the client wrote it.
     pub client_id: Vec<u8>,
-    /// The id of the request on the link.
-    pub upstream_id: i64,
+    /// The id of the request on the link, see [`Ticket::upstream_id`].
+    pub(crate) upstream: AtomicI64,
     /// The client's progress token, as the client wrote it.
     pub token: Option<Vec<u8>>,
     /// The revision that the client speaks.
     pub revision: Revision,
-    /// Whether the client wants log messages on this exchange.
-    pub wants_log: bool,
+    /// The severity from which the client wants log messages; None for no message at all.
+    pub level: Option<Level>,
+    /// The severity that the client asked for.
+    pub asked_level: Option<Level>,
+    /// What the client can do for the server.
+    pub capabilities: Capabilities,
+    /// Whose links carry it: everybody's when empty.
+    pub owner: String,
+    /// What binds the request to the input that it may be repeated with; None where no input can
+    /// be asked for in this way.
+    pub bond: Option<Box<Bond>>,
     /// What was asked.
     pub method: Method,
     /// The server that was asked.
@@ -41,6 +52,34 @@ pub struct Ticket {
     pub tally: Tally,
 }
 
+/// What a request that is repeated with input must have in common with the first.
+#[derive(Debug)]
+pub struct Bond {
+    /// Who asks.
+    pub principal: Arc<str>,
+    /// The server's own name of the entry.
+    pub entry: Box<str>,
+    /// The arguments as sent; `null` where there are none.
+    pub arguments: Box<[u8]>,
+}
+
+impl Ticket {
+    /// What the client can do, as far as the server is told so when its link opens.
+    pub fn declared(&self) -> Capabilities {
+        if self.server.modern { Capabilities::NONE } else { self.capabilities }
+    }
+
+    /// The id of the request on the link.
+    pub fn upstream_id(&self) -> i64 {
+        self.upstream.load(Ordering::Relaxed)
+    }
+
+    /// Give the request another id on the link, for it is sent again.
+    pub fn send_again(&self, upstream_id: i64) {
+        self.upstream.store(upstream_id, Ordering::Relaxed);
+    }
+}
+
 /// Counts over an exchange.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -52,6 +91,7 @@ pub struct Tally {
     reply_bytes: AtomicU64,
     redacted: AtomicU64,
     misfit: AtomicBool,
+    unmet: AtomicU8,
 }
 
 /// What a tally came to.
@@ -97,6 +137,16 @@ impl Tally {
     /// Remember that the result is not what its schema says.
     pub fn mark_misfit(&self) {
         self.misfit.store(true, Ordering::Relaxed);
+    }
+
+    /// Remember that the server asked for what the client cannot do.
+    pub fn mark_unmet(&self, needed: Capabilities) {
+        self.unmet.fetch_or(needed.bits(), Ordering::Relaxed);
+    }
+
+    /// What the server asked for and the client cannot do.
+    pub fn unmet(&self) -> Capabilities {
+        Capabilities::from_bits(self.unmet.load(Ordering::Relaxed))
     }
 
     /// Remember why the exchange failed.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::bridge::More;
 use crate::ticket::Ticket;
 
 /// How a verdict or an exchange came out.
@@ -178,6 +179,7 @@ reasons! {
     RevisionUnsupported = "revision_unsupported" -32022 400 false Client Method false "Unsupported protocol version.";
     SessionMissing = "session_missing" -32600 400 false Client Authenticate false "The Mcp-Session-Id header is missing; send initialize first.";
     SessionUnknown = "session_unknown" -32600 404 false Client Authenticate false "The session is unknown or has ended; send initialize again.";
+    EventUnknown = "event_unknown" -32600 400 false Client Frame false "The Last-Event-ID is unknown or too old; nothing of that stream is left.";
     TooLarge = "too_large" -32600 413 false Client Frame false "The body is larger than the gateway accepts.";
     SlowBody = "slow_body" -32600 408 false Client Frame true "The body did not arrive in time.";
     MediaType = "media_type" -32600 415 false Client Frame false "Content-Type must be application/json.";
@@ -194,6 +196,10 @@ reasons! {
     Deadline = "deadline" -31006 200 true Upstream Call false "The server did not answer in time; the call may have run.";
     ReplyTooLarge = "reply_too_large" -31010 200 true Upstream Review false "The server's answer is larger than the gateway accepts.";
     Capability = "capability" -31008 200 true Gateway Review false "The server asked for something that this client's revision or session cannot do.";
+    InputLate = "input_late" -31008 200 true Client Call true "The call that waited for this input has ended; call again.";
+    InputRefused = "input_refused" -31008 200 true Client Call false "The client did not give the input that the server asked for.";
+    Rounds = "rounds" -31008 200 true Upstream Review false "The server asked for input too many times in one call.";
+    AnswerUnknown = "answer_unknown" -32600 400 false Client Method false "No request waits for this response in this session.";
     Overloaded = "overloaded" -31007 200 true Gateway Frame true "The gateway cannot take this message now; try again later.";
     Draining = "draining" -31007 503 false Gateway Frame true "The gateway is stopping; try again on a new connection.";
     Internal = "internal" -32603 500 true Gateway Frame false "The gateway failed on this message; give the eventId to its operator.";
@@ -220,6 +226,8 @@ pub struct Verdict {
     pub subscription: Vec<u8>,
     /// The raw id that a cancel names.
     pub cancels: Vec<u8>,
+    /// What concerns requests of a server, and subscriptions; most messages have none of it.
+    pub more: Option<Box<More>>,
     /// Whether a reviewed message ends its exchange.
     pub last: bool,
     /// Why it was refused.
@@ -244,6 +252,7 @@ impl Verdict {
             streams: 0,
             subscription: Vec::new(),
             cancels: Vec::new(),
+            more: None,
             last: true,
             reason: None,
             event,

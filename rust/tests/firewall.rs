@@ -198,7 +198,7 @@ fn broken_and_unwanted_answers_count_against_the_server() {
         (r#"{"jsonrpc":"2.0","id":ID,"result":{"isError":true}}"#, None),
     ] {
         let ticket = call(&gate, "o", "").ticket.unwrap();
-        let raw = reply.replace("ID", &ticket.upstream_id.to_string());
+        let raw = reply.replace("ID", &ticket.upstream_id().to_string());
         let verdict = gate.review(raw.as_bytes(), &ticket);
         assert_eq!(verdict.reason.map(|reason| reason.row().name), reason, "{raw}");
     }

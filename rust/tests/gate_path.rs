@@ -31,18 +31,18 @@ fn a_call_keeps_every_byte_that_need_not_change() {
     assert_eq!(verdict.outcome, Outcome::Forward, "{}", text(&verdict.body));
     let ticket = verdict.ticket.unwrap();
     let expected =
-        raw.replace("\"seven\"", &ticket.upstream_id.to_string()).replace("every__echo", "echo");
+        raw.replace("\"seven\"", &ticket.upstream_id().to_string()).replace("every__echo", "echo");
     assert_eq!(text(&verdict.body), expected);
     assert!(verdict.head.is_empty());
     let reply = format!(
         r#"{{"result":{{"content":[],"big":98765432109876543210}},"id":{},"jsonrpc":"2.0"}}"#,
-        ticket.upstream_id
+        ticket.upstream_id()
     );
     let reviewed = gate.review(reply.as_bytes(), &ticket);
     assert!(reviewed.last);
     assert_eq!(
         text(&reviewed.body),
-        reply.replace(&format!("\"id\":{}", ticket.upstream_id), "\"id\":\"seven\"")
+        reply.replace(&format!("\"id\":{}", ticket.upstream_id()), "\"id\":\"seven\"")
     );
 }
 
@@ -73,17 +73,17 @@ fn progress_tokens_are_ours_on_the_link_and_theirs_for_the_client() {
     );
     let ticket = verdict.ticket.unwrap();
     let sent = json(&verdict.body);
-    assert_eq!(sent["params"]["_meta"]["progressToken"], ticket.upstream_id);
+    assert_eq!(sent["params"]["_meta"]["progressToken"], ticket.upstream_id());
     assert_eq!(sent["params"]["_meta"]["trace"]["a"], 1);
     let note = |token: i64| {
         format!(
             r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{token},"progress":0.5}}}}"#
         )
     };
-    let passed = gate.review(note(ticket.upstream_id).as_bytes(), &ticket);
+    let passed = gate.review(note(ticket.upstream_id()).as_bytes(), &ticket);
     assert!(!passed.last);
     assert_eq!(json(&passed.body)["params"]["progressToken"], "tok");
-    let foreign = gate.review(note(ticket.upstream_id + 1).as_bytes(), &ticket);
+    let foreign = gate.review(note(ticket.upstream_id() + 1).as_bytes(), &ticket);
     assert!(foreign.body.is_empty() && !foreign.last);
 }
 
@@ -94,7 +94,7 @@ fn results_are_fitted_to_the_clients_era() {
         r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"every__echo",{META}}}}}"#
     );
     let ticket = ask_modern(&gate, &raw, &head("tools/call", Some("every__echo"))).ticket.unwrap();
-    let reply = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, ticket.upstream_id);
+    let reply = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, ticket.upstream_id());
     assert_eq!(
         text(&gate.review(reply.as_bytes(), &ticket).body),
         r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete"}}"#
@@ -116,7 +116,8 @@ fn results_are_fitted_to_the_clients_era() {
         (r#"{"ttlMs":5,"cacheScope":"x","b":2}"#, r#"{"b":2}"#),
     ];
     for (theirs, ours) in cases {
-        let reply = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{theirs}}}"#, ticket.upstream_id);
+        let reply =
+            format!(r#"{{"jsonrpc":"2.0","id":{},"result":{theirs}}}"#, ticket.upstream_id());
         let body = text(&gate.review(reply.as_bytes(), &ticket).body);
         assert_eq!(body, format!(r#"{{"jsonrpc":"2.0","id":1,"result":{ours}}}"#));
     }
@@ -131,7 +132,7 @@ fn broken_replies_are_the_servers_fault() {
     )
     .ticket
     .unwrap();
-    let id = ticket.upstream_id;
+    let id = ticket.upstream_id();
     let replies = [
         "rubbish".to_owned(),
         r#"{"jsonrpc":"2.0","id":999999,"result":{}}"#.to_owned(),
@@ -167,7 +168,7 @@ fn errors_of_the_server_reach_the_client_with_their_data() {
     .unwrap();
     let reply = format!(
         r#"{{"jsonrpc":"2.0","id":{},"error":{{"code":-32602,"message":"no","data":{{"k":1.0}}}}}}"#,
-        ticket.upstream_id
+        ticket.upstream_id()
     );
     let verdict = gate.review(reply.as_bytes(), &ticket);
     assert_eq!(
@@ -268,7 +269,7 @@ fn a_shared_uri_belongs_to_its_owner_and_the_other_is_named_apart() {
     assert_eq!(json(&verdict.body)["params"]["uri"], "test://shared");
     let reply = format!(
         r#"{{"jsonrpc":"2.0","id":{},"result":{{"contents":[{{"uri":"test://shared","text":""}}]}}}}"#,
-        ticket.upstream_id
+        ticket.upstream_id()
     );
     let body = json(&gate.review(reply.as_bytes(), &ticket).body);
     assert_eq!(body["result"]["contents"][0]["uri"], "every+test://shared");

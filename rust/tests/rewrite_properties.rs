@@ -136,7 +136,7 @@ proptest! {
         let ticket = verdict.ticket.unwrap();
 
         let mut expected = json(raw.as_bytes());
-        expected["id"] = ticket.upstream_id.into();
+        expected["id"] = ticket.upstream_id().into();
         expected["params"]["name"] = call.name().split("__").nth(1).unwrap().into();
         let mut sent = json(&verdict.body);
         if call.modern_server {
@@ -150,7 +150,7 @@ proptest! {
             }
         }
         if call.token.is_some() {
-            expected["params"]["_meta"]["progressToken"] = ticket.upstream_id.into();
+            expected["params"]["_meta"]["progressToken"] = ticket.upstream_id().into();
         }
         prop_assert_eq!(&sent, &expected);
 
@@ -165,13 +165,13 @@ proptest! {
         let gate = gate();
         let verdict = gate.inspect(call.text().as_bytes(), &legacy(&gate), Some(&Head::default()), 5);
         let Some(ticket) = verdict.ticket else { return Ok(()) };
-        let mut reply = serde_json::json!({"jsonrpc": "2.0", "id": ticket.upstream_id, "result": result});
+        let mut reply = serde_json::json!({"jsonrpc": "2.0", "id": ticket.upstream_id(), "result": result});
         let reviewed = gate.review(reply.to_string().as_bytes(), &ticket);
         prop_assert!(reviewed.last);
         reply["id"] = call.id.clone();
         prop_assert_eq!(json(&reviewed.body), reply);
         let note = serde_json::json!({"jsonrpc": "2.0", "method": "notifications/progress",
-            "params": {"progressToken": ticket.upstream_id, "progress": 1}});
+            "params": {"progressToken": ticket.upstream_id(), "progress": 1}});
         let passed = gate.review(note.to_string().as_bytes(), &ticket);
         match &call.token {
             Some(token) => prop_assert_eq!(&json(&passed.body)["params"]["progressToken"], token),

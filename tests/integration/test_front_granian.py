@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import cast
+from typing import Protocol, cast, final
 
 import pytest
+from granian.constants import HTTPModes
+from granian.server.embed import Server
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from mcpgate.app import Gateway
 from mcpgate.listeners import server as listener_server
+from mcpgate.listeners.rsgi import Scope
 from mcpgate.model import Call, Forward
 from tests.support.exchanges import ScriptedLink
 from tests.support.gateways import (
@@ -69,7 +74,7 @@ async def test_fault_of_ours_in_a_stream_ends_it(gateway: tuple[Gateway, Client]
     first, last = (await calling).events
     assert b"notifications/progress" in first
     assert b'"reason":"internal"' in last
-    assert not core.live
+    assert not core.sessions.live
     assert len(core.exchange.open) == 0
 
 
@@ -190,3 +195,52 @@ async def test_client_that_leaves_in_its_body_disturbs_no_one(
         await wire.close()
     assert (await client.post(legacy("ping"))).status == 200
     await wait_until(made, lambda core: not core.bodies._reading)
+
+
+class Socket(Protocol):
+    """Granian's side of a WebSocket, before and after it is accepted."""
+
+    async def accept(self) -> "Socket": ...
+
+    async def receive(self) -> object: ...
+
+    def close(self, status: int) -> None: ...
+
+
+@final
+class Acceptor:
+    """Accept a WebSocket, and end it behind its first message with a code."""
+
+    async def __rsgi__(self, scope: Scope, protocol: Socket) -> None:
+        socket = await protocol.accept()
+        await socket.receive()
+        protocol.close(1009)
+
+
+@pytest.mark.requirement("R-LISTEN-WS")
+async def test_why_granian_has_no_websocket(free_port: Callable[[], int]) -> None:
+    """When this fails, decision 14 can be looked at again."""
+    port = free_port()
+    server = Server(Acceptor(), port=port, http=HTTPModes.http1, log_enabled=False)
+    serving = asyncio.create_task(server.serve())
+    url, offered = f"ws://127.0.0.1:{port}", [Subprotocol("mcp")]
+    try:
+        socket = await dial(url, offered)
+        assert socket.subprotocol is None, "it cannot select one"
+        await socket.send(b"x" * (15 << 20))  # no limit of ours is asked for
+        await socket.wait_closed()
+        assert socket.close_code == 1005, "it cannot say why"
+    finally:
+        server.interrupt_signal = True
+        server.main_loop_interrupt.set()
+        await serving
+
+
+async def dial(url: str, offered: list[Subprotocol]) -> ClientConnection:
+    """Connect as soon as somebody listens."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await connect(url, subprotocols=offered, max_size=None)
+            except OSError:
+                await asyncio.sleep(0.01)  # granian does not say when it listens

@@ -152,6 +152,29 @@ async def test_a_modern_error_with_our_id_is_no_sign_of_a_legacy_server() -> Non
 
 
 @pytest.mark.requirement("R-ERA")
+@pytest.mark.parametrize("times", [1, 2])
+async def test_who_refuses_our_revision_and_offers_it_is_asked_once_more(times: int) -> None:
+    modern = speak_modern(plain)
+
+    async def script(request: Request, answer: Answer) -> None:
+        if len(server.named("server/discover")) > times:
+            await modern(request, answer)
+        else:
+            error = {"code": -32022, "message": "x", "data": {"supported": ["2026-07-28"]}}
+            await answer.json({"jsonrpc": "2.0", "id": request.id, "error": error}, 400)
+
+    async with HttpServer(script) as server, a_setup() as setup:
+        if times == 1:
+            link, peer = await open_http(http_server(server.url), setup)
+            assert peer.era == "modern"
+            await link.close()
+        else:
+            with pytest.raises(RemoteError):
+                await open_http(http_server(server.url), setup)
+        assert methods(server) == ["server/discover"] * 2
+
+
+@pytest.mark.requirement("R-ERA")
 async def test_a_silent_server_and_a_closed_port_are_no_legacy_servers() -> None:
     async def silent(request: Request, answer: Answer) -> None:
         await answer.hold()

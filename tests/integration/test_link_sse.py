@@ -329,3 +329,18 @@ async def test_the_certificate_is_checked(tmp_path: Path) -> None:
     serving = HttpServer(SseScript(echo), tls=make_context(tmp_path))
     async with serving as server, a_setup() as setup:
         await check_certificate(setup, sse_server(server.url), tmp_path)
+
+
+@pytest.mark.requirement("R-LINK-SSE", "R-HEAL")
+async def test_what_still_waited_for_a_connection_was_surely_not_run() -> None:
+    async def hang(_: Request, answer: Answer, __: Stream) -> None:
+        await answer.hold()
+
+    async with a_link(hang, connections_per_server=1) as (link, setup, server, script):
+        sent, unsent = (call_tool(setup, link, name)[0] for name in ("sent", "unsent"))
+        await server.wait(lambda: len(server.named("tools/call")) == 1)
+        script.streams[0].cut()
+        for call, reason in ((sent, "lost"), (unsent, "unavailable")):
+            with pytest.raises(LinkFault) as caught:
+                await finish(call)
+            assert caught.value.reason == reason

@@ -363,3 +363,17 @@ async def test_a_missing_folder_is_named() -> None:
         with pytest.raises(LinkFault, match="in '/no/such': No such file") as caught:
             await open_wire(child_server("legacy", cwd="/no/such"), setup)
         assert caught.value.reason == "unavailable"
+
+
+@pytest.mark.requirement("R-LINK-STDIO", "R-HEAL")
+async def test_a_child_that_reads_no_more_is_of_no_use_before_its_last_words() -> None:
+    async with a_link() as (link, setup):
+        assert link.usable
+        child = child_of(link)._child
+        assert child is not None
+        child.process_exited()
+        assert (link.usable, link.lost) == (False, "")
+        call, _ = call_tool(setup, link, "ok")
+        with pytest.raises(LinkFault) as caught:
+            await finish(call)
+        assert caught.value.reason == "unavailable"

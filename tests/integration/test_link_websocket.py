@@ -126,7 +126,7 @@ async def test_a_reply_is_found_however_it_is_framed(tools: Tools) -> None:
             call, upstream_id = call_tool(setup, link, "x")
             assert await finish(call) == {"jsonrpc": "2.0", "id": upstream_id, "result": "ü"}
         if tools is fragments:
-            link.post(b'{"jsonrpc":"2.0","method":"notifications/x"}')
+            link.tell(b'{"jsonrpc":"2.0","method":"notifications/x"}')
             await server.wait(lambda: server.asked[-1].method == "notifications/x")
             assert server.sockets[0].pongs == [b"a"] * 3
 
@@ -275,7 +275,7 @@ async def test_a_server_that_does_not_read_refuses_calls_as_surely_not_run() -> 
         call, _ = call_tool(setup, link, "x")
         await finish(call)
         pad = b'{"jsonrpc":"2.0","method":"notifications/x","params":{"pad":"%b"}}'
-        link.post(pad % (b"x" * (16 << 20)))
+        link.tell(pad % (b"x" * (16 << 20)))
         call, _ = call_tool(setup, link, "x")
         await expect_fault(call, "unavailable", "does not read")
 

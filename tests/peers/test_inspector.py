@@ -1,4 +1,4 @@
-"""The Inspector's command line as client, in both eras."""
+"""The Inspector's command line as client, in both eras, and over HTTP+SSE."""
 
 import json
 import os
@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.requirement("R-PEERS"),
     pytest.mark.timeout(120),
     # An era can be chosen in the Inspector's configuration file only.
-    pytest.mark.parametrize("era", ["legacy", "modern"]),
+    pytest.mark.parametrize("era", ["legacy", "modern", "sse"]),
 ]
 
 Inspect = Callable[..., str]
@@ -26,6 +26,8 @@ def inspect(gateway: str, node: Path, npm_parts: Path, tmp_path: Path, era: str)
     program = npm_parts / "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
     config = tmp_path / "inspector.json"
     server = {"type": "streamable-http", "url": gateway, "protocolEra": era}
+    if era == "sse":
+        server = {"type": "sse", "url": f"{gateway.removesuffix('/mcp')}/sse"}
     config.write_text(json.dumps({"mcpServers": {"gateway": server}}))
 
     def run(*arguments: str) -> str:

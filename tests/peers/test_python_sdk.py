@@ -4,11 +4,13 @@ from typing import Literal
 
 import pytest
 from mcp.client.client import Client
+from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import TextContent
 
 from tests.support.calls import CALLS, WRONG, missing_tools
+from tests.support.quickstart import Quickstart
 
 pytestmark = [pytest.mark.requirement("R-PEERS"), pytest.mark.timeout(120)]
 
@@ -127,3 +129,18 @@ async def test_hears_of_progress_by_stdio(by_stdio: StdioServerParameters, mode:
             await client.call_tool("everything__no-such-tool", {})
     assert not result.is_error
     assert heard == [1, 2, 3, 4]
+
+
+@pytest.mark.requirement("R-LISTEN-SSE")
+@pytest.mark.parametrize("mode", MODES)
+async def test_lists_and_calls_by_sse(served: Quickstart, mode: Mode) -> None:
+    for url in (served.url, served.native_url):
+        async with Client(sse_client(f"{url.removesuffix('/mcp')}/sse"), mode=mode) as client:
+            assert client.protocol_version == MODES[mode]
+            tools = await client.list_tools()
+            assert not missing_tools([tool.name for tool in tools.tools])
+            for call in CALLS:
+                result = await client.call_tool(call.tool, dict(call.arguments))
+                (content,) = result.content
+                assert isinstance(content, TextContent)
+                assert call.answer in content.text

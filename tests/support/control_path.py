@@ -16,7 +16,7 @@ from mcpgate.links.open import open_link
 from mcpgate.links.pool import Pool
 from mcpgate.links.setup import Setup
 from mcpgate.links.wheel import Wheel
-from mcpgate.model import Era, Link, Peer
+from mcpgate.model import COMMON, Era, Link, Peer, Terms
 from mcpgate.publisher import Publisher, Sources
 from mcpgate.registry.catalog import Catalog
 from mcpgate.registry.era import Eras
@@ -27,6 +27,7 @@ from mcpgate.registry.owners import Owners
 from mcpgate.registry.pins import Pins
 from mcpgate.registry.store import Store, open_store
 from mcpgate.registry.waiter import SystemWaiter
+from mcpgate.sessions.streams import Streams
 
 PATIENCE_S = 20.0
 
@@ -45,8 +46,8 @@ class Row(msgspec.Struct, frozen=True):
 class TellingPool:
     """A pool that tells when it changes."""
 
-    def __init__(self, told: asyncio.Event) -> None:
-        self._pool, self._told = Pool(), told
+    def __init__(self, pool: Pool, told: asyncio.Event) -> None:
+        self._pool, self._told = pool, told
 
     def find(self, server: str) -> Link | None:
         return self._pool.find(server)
@@ -58,6 +59,12 @@ class TellingPool:
     def remove(self, server: str, link: Link) -> None:
         self._pool.remove(server, link)
         self._told.set()
+
+    def retire(self, server: str, link: Link) -> None:
+        self._pool.retire(server, link)
+
+    def end(self, server: str) -> None:
+        self._pool.end(server)
 
 
 @final
@@ -77,7 +84,8 @@ class ControlPath:
             version="0",
             probe_s=2.0,
         )
-        self.pool, self.catalog = TellingPool(self._told), Catalog()
+        self.links = Pool(self.wheel, clock, lambda _: b"{}")
+        self.pool, self.catalog = TellingPool(self.links, self._told), Catalog()
         self.keepers = Keepers(
             Means(
                 open_link=self._open,
@@ -85,6 +93,7 @@ class ControlPath:
                 catalog=self.catalog,
                 eras=Eras(store),
                 waiter=waiter,
+                news=Streams(),
             )
         )
         sources = Sources(
@@ -99,10 +108,12 @@ class ControlPath:
         self.publisher.subscribe(self._hear)
         self.eras: list[tuple[str, Era | None]] = []
 
-    async def _open(self, server: Server, hint: Era | None) -> tuple[Link, Peer]:
+    async def _open(
+        self, server: Server, hint: Era | None, terms: Terms = COMMON
+    ) -> tuple[Link, Peer]:
         self.eras.append((server.name, hint))
         self._told.set()
-        return await open_link(server, self.setup, hint)
+        return await open_link(server, self.setup, hint, terms)
 
     def _hear(self, bits: int) -> None:
         self.bits.append(bits)
@@ -150,5 +161,6 @@ async def run_control_path(config: Config) -> AsyncIterator[ControlPath]:
             finally:
                 path.keepers.stop()
                 publishing.cancel()
+        await path.links.close()
         path.wheel.stop()
         path.setup.guard.close()

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from mcpgate.errors import LinkFault
 from mcpgate.gate import Caller, Gate, Head
@@ -78,18 +79,41 @@ class ScriptedLink:
     """A link whose calls a test answers."""
 
     def __init__(self) -> None:
+        self.levels: list[int] = []
+        self.watched: frozenset[str] = frozenset()
         self.calls: list[ScriptedCall] = []
         self.called = asyncio.Event()
+        self.told: list[bytes] = []
+        self.usable = True
 
     def call(self, forward: Forward, upstream_id: int, deadline_ns: int) -> Call:
         self.calls.append(ScriptedCall(forward, upstream_id, deadline_ns))
         self.called.set()
         return self.calls[-1]
 
+    @property
+    def open_calls(self) -> int:
+        return sum(not call.closed for call in self.calls)
+
+    def tell(self, body: bytes) -> None:
+        self.told.append(body)
+
     async def request(self, method: str, params: bytes, timeout_s: float) -> bytes:
         raise AssertionError("no test asks for this")
 
-    def listen(self, notice: Callable[[int], None]) -> None:
+    def set_level(self, level: int) -> asyncio.Future[None] | None:
+        self.levels.append(level)
+        return None
+
+    async def wait_listening(self) -> None:
+        """Listen at once."""
+
+    def watch(self, uris: frozenset[str]) -> None:
+        self.watched = uris
+
+    def listen(
+        self, notice: Callable[[int], None], updated: Callable[[str], None] | None = None
+    ) -> None:
         raise AssertionError("no test asks for this")
 
     async def wait_lost(self) -> str:
@@ -100,13 +124,32 @@ class ScriptedLink:
 
 
 class ScriptedLinks:
-    """Links by server."""
+    """Links by server; who asks for healing waits until a test brings a link or None."""
 
     def __init__(self) -> None:
         self.links: dict[str, Link] = {}
+        self.healing: list[tuple[str, Link, Callable[[Link | None], None]]] = []
+        self.heals_at_once = True
+        self.left: list[str] = []
 
-    def find(self, server: str) -> Link | None:
+    def find(self, server: str, capabilities: int = 0, owner: str = "") -> Link | None:
         return self.links.get(server)
+
+    def heal(
+        self,
+        server: str,
+        capabilities: int,
+        owner: str,
+        lost: Link,
+        then: Callable[[Link | None], None],
+    ) -> None:
+        self.healing.append((server, lost, then))
+        if self.heals_at_once:
+            found = self.links.get(server)
+            then(None if found is lost else found)
+
+    def leave(self, owner: str) -> None:
+        self.left.append(owner)
 
 
 class KeptSink:
@@ -116,7 +159,7 @@ class KeptSink:
         self.room = room
         self.sent: list[tuple[int, bytes, str]] = []
         self.messages: list[bytes] = []
-        self.ended = 0
+        self.ended = self.started = self.rested = 0
         self.gone: Callable[[], None] | None = None
 
     def send(self, status: int, body: bytes, session: str = "") -> None:
@@ -130,6 +173,12 @@ class KeptSink:
 
     def end(self) -> None:
         self.ended += 1
+
+    def start(self) -> None:
+        self.started += 1
+
+    def rest(self) -> None:
+        self.rested += 1
 
     def watch(self, gone: Callable[[], None]) -> None:
         self.gone = gone
@@ -168,11 +217,16 @@ def modern_head(method: str, name: str | None = None) -> Head:
     return Head("2026-07-28", method, name, None, False)
 
 
-def open_session(gate: Gate, clock: ManualClock, revision: str = "2025-11-25") -> Caller:
+def open_session(
+    gate: Gate,
+    clock: ManualClock,
+    revision: str = "2025-11-25",
+    capabilities: Mapping[str, object] = MappingProxyType({}),
+) -> Caller:
     """Do the handshake of a legacy client."""
     params: dict[str, object] = {
         "protocolVersion": revision,
-        "capabilities": {},
+        "capabilities": dict(capabilities),
         "clientInfo": {"name": "test", "version": "1"},
     }
     hello = encode("initialize", params)

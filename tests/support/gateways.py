@@ -29,8 +29,13 @@ class Answer:
     body: bytes
 
     @property
+    def streamed(self) -> bool:
+        return self.headers.get("content-type") == "text/event-stream"
+
+    @property
     def message(self) -> dict[str, object]:
-        found: dict[str, object] = json.loads(self.body)
+        """The reply: the whole body, or the last event of a stream."""
+        found: dict[str, object] = json.loads(self.events[-1] if self.streamed else self.body)
         return found
 
     @property

@@ -118,7 +118,7 @@ Script = Callable[[Request, Answer], Awaitable[None]]
 @final
 @dataclass
 class HttpServer:
-    """Serve a script on a free port; note every request and connection."""
+    """Serve a script on a free port, or `at` one; note every request and connection."""
 
     script: Script
     tls: ssl.SSLContext | None = None
@@ -126,10 +126,11 @@ class HttpServer:
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
     open: int = 0
+    at: int = 0
 
     async def __aenter__(self) -> Self:
         self._serving = Serving(self._talk)
-        self.port = await self._serving.open(self.host, self.tls)
+        self.port = await self._serving.open(self.host, self.tls, self.at)
         return self
 
     async def __aexit__(self, *fault: object) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from mcpgate.config.model import Server
 from mcpgate.errors import LinkFault, RemoteError
-from mcpgate.model import Call, Era, Forward, Link, Mark, Peer
+from mcpgate.model import COMMON, Call, Era, Forward, Link, Mark, Peer, Terms
 
 SECOND = 1_000_000_000
 METHODS = {
@@ -106,14 +106,24 @@ class FakeLink:
     """A server's lists behind the interface of a link; pages are raw results by method."""
 
     def __init__(self, pages: dict[str, list[bytes | Exception]]) -> None:
+        self.levels: list[int] = []
+        self.watched: frozenset[str] = frozenset()
         self.pages = pages
         self.asked: list[tuple[str, bytes]] = []
         self.notice: Callable[[int], None] | None = None
-        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.open_calls = 0
         self.closes = 0
         self.hold: asyncio.Event | None = None
 
+    @property
+    def usable(self) -> bool:
+        return not self.ended.done()
+
     def call(self, forward: Forward, upstream_id: int, deadline_ns: int) -> Call:
+        raise AssertionError("no test asks for this")
+
+    def tell(self, body: bytes) -> None:
         raise AssertionError("no test asks for this")
 
     async def request(self, method: str, params: bytes, timeout_s: float) -> bytes:
@@ -128,18 +138,30 @@ class FakeLink:
             raise page
         return page
 
-    def listen(self, notice: Callable[[int], None]) -> None:
+    def set_level(self, level: int) -> asyncio.Future[None] | None:
+        self.levels.append(level)
+        return None
+
+    async def wait_listening(self) -> None:
+        """Listen at once."""
+
+    def watch(self, uris: frozenset[str]) -> None:
+        self.watched = uris
+
+    def listen(
+        self, notice: Callable[[int], None], updated: Callable[[str], None] | None = None
+    ) -> None:
         self.notice = notice
 
     async def wait_lost(self) -> str:
-        return await asyncio.shield(self.lost)
+        return await asyncio.shield(self.ended)
 
     async def close(self) -> None:
         self.closes += 1
 
     def lose(self, reason: str = "the child ended") -> None:
         """Break the link."""
-        self.lost.set_result(reason)
+        self.ended.set_result(reason)
 
     def change(self, bits: int) -> None:
         """Tell that lists changed."""
@@ -165,10 +187,14 @@ class FakeOpener:
     def __init__(self) -> None:
         self.next: dict[str, list[tuple[Link, Peer] | Exception]] = {}
         self.opened: list[tuple[str, Era | None]] = []
+        self.terms: list[Terms] = []
         self.hold: asyncio.Event | None = None
 
-    async def __call__(self, server: Server, era: Era | None) -> tuple[Link, Peer]:
+    async def __call__(
+        self, server: Server, era: Era | None, terms: Terms = COMMON
+    ) -> tuple[Link, Peer]:
         self.opened.append((server.name, era))
+        self.terms.append(terms)
         if self.hold is not None:
             await self.hold.wait()
         coming = self.next.get(server.name, [])
@@ -184,6 +210,14 @@ class FakePool:
 
     def __init__(self) -> None:
         self.links: dict[str, Link] = {}
+        self.retired: list[Link] = []
+        self.ended: list[str] = []
+
+    def retire(self, server: str, link: Link) -> None:
+        self.retired.append(link)
+
+    def end(self, server: str) -> None:
+        self.ended.append(server)
 
     def put(self, server: str, link: Link) -> None:
         self.links[server] = link

@@ -89,6 +89,9 @@ class Recorder:
     def retire(self) -> None:
         pass
 
+    def take_leave(self) -> None:
+        pass
+
     async def _stream(self, protocol: HttpProtocol) -> None:
         stream = protocol.response_stream(200, [("content-type", "text/event-stream")])
         protocol.client_disconnect().add_done_callback(self._leave)

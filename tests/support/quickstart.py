@@ -23,8 +23,9 @@ SERVING = "Ctrl-C stops the gateway"
 class Quickstart:
     """One running quickstart: its process, its URL and what it printed."""
 
-    def __init__(self, config: Path, url: str) -> None:
+    def __init__(self, config: Path, url: str, native_url: str) -> None:
         self.url = url
+        self.native_url = native_url
         self.config = config
         self.output: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
@@ -64,12 +65,16 @@ class Quickstart:
         return status
 
 
-def write_config(folder: Path, free_port: Callable[[], int]) -> tuple[Path, str]:
-    """Copy the configuration with ports and state of its own; return its file and its URL."""
-    gateway, server = free_port(), free_port()
+def write_config(folder: Path, free_port: Callable[[], int]) -> tuple[Path, str, str]:
+    """Copy the configuration with ports and state of its own, and a second, native listener.
+
+    Return its file and the URLs of both.
+    """
+    gateway, native, server = free_port(), free_port(), free_port()
+    second = f"  - {{name: native, address: 127.0.0.1:{native}, kind: native}}"
     text = (HERE / "mcpgate.yaml").read_text()
     changes = {
-        "127.0.0.1:7332": f"127.0.0.1:{gateway}",
+        "address: 127.0.0.1:7332": f"address: 127.0.0.1:{gateway}\n{second}",
         "127.0.0.1:7333": f"127.0.0.1:{server}",
         "../../.state/quickstart": str(folder / "state"),
         "cwd: ../..": f"cwd: {ROOT}",
@@ -80,14 +85,13 @@ def write_config(folder: Path, free_port: Callable[[], int]) -> tuple[Path, str]
         text = text.replace(old, new)
     config = folder / "mcpgate.yaml"
     config.write_text(text)
-    return config, f"http://127.0.0.1:{gateway}/mcp"
+    return config, f"http://127.0.0.1:{gateway}/mcp", f"http://127.0.0.1:{native}/mcp"
 
 
 @contextmanager
 def running(folder: Path, free_port: Callable[[], int]) -> Iterator[Quickstart]:
     """Run a quickstart whose servers all answer."""
-    config, url = write_config(folder, free_port)
-    quickstart = Quickstart(config, url)
+    quickstart = Quickstart(*write_config(folder, free_port))
     try:
         quickstart.wait_for(SERVING)
         yield quickstart

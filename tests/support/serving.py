@@ -17,9 +17,11 @@ class Serving:
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> int:
-        """Listen; return the port."""
-        self._server = await asyncio.start_server(self._serve, host, 0, ssl=tls)
+    async def open(
+        self, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, at: int = 0
+    ) -> int:
+        """Listen, at a port of its own or at this one; return the port."""
+        self._server = await asyncio.start_server(self._serve, host, at, ssl=tls)
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 

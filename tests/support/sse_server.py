@@ -52,6 +52,7 @@ class SseScript:
     tools: Tools
     preface: bytes = f"event: endpoint\ndata: {ENDPOINT}\n\n".encode()
     open: Callable[[Answer], Awaitable[None]] | None = None
+    revision: str = "2024-11-05"
     streams: list[Stream] = field(default_factory=list)
 
     async def __call__(self, request: Request, answer: Answer) -> None:
@@ -61,7 +62,7 @@ class SseScript:
         stream = self.streams[-1]
         if request.method == "initialize":
             await answer.send(202, b"Accepted")
-            await stream.result(request, HELLO)
+            await stream.result(request, {**HELLO, "protocolVersion": self.revision})
         elif request.id is None or not request.method:
             await answer.send(202)
         else:

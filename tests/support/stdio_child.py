@@ -42,7 +42,7 @@ def discover(ident: object) -> None:
                 "_meta": {f"{META}serverInfo": {"name": "scripted", "version": "1"}},
             },
         )
-    elif ERA == "legacy":
+    elif ERA in {"legacy", "listing", "batches"}:
         refuse(ident)
 
 
@@ -55,7 +55,9 @@ def initialize(ident: object) -> None:
         refuse(ident)
         return
     info = {"name": "scripted", "version": "1"}
-    result(ident, {"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": info})
+    offers: dict[str, object] = {"tools": {}} if ERA == "listing" else {}
+    revision = "2025-03-26" if ERA == "batches" else "2025-06-18"
+    result(ident, {"protocolVersion": revision, "capabilities": offers, "serverInfo": info})
 
 
 def describe() -> object:
@@ -78,6 +80,10 @@ def progress(ident: object) -> None:
     tell("notifications/message", level="info", data="x")
     tell("notifications/tools/list_changed")
     result(ident, "progress")
+
+
+def batch(ident: object) -> None:
+    say(json.loads(os.environ["SAID"].replace('"IDENT"', json.dumps(ident))))
 
 
 def flood(ident: object) -> None:
@@ -150,7 +156,7 @@ def last(ident: object) -> None:
 def call(ident: object, name: str) -> None:
     lasting = (silent, stubborn, deaf, grandchild)
     broken = (bad, deep, twofold)
-    known = (progress, flood, die, kill, ask, complain, big, last, *broken, *lasting)
+    known = (progress, batch, flood, die, kill, ask, complain, big, last, *broken, *lasting)
     tools = {tool.__name__: tool for tool in known}
     if name == "describe":
         result(ident, describe())
@@ -171,6 +177,8 @@ for line in sys.stdin:
             discover(ident)
     elif method == "initialize":
         initialize(ident)
+    elif method == "tools/list" and ERA == "listing":
+        result(ident, {"tools": [{"name": "describe", "inputSchema": {"type": "object"}}]})
     elif method == "tools/call":
         call(ident, message["params"]["name"])
     elif method == "subscriptions/listen":

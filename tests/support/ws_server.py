@@ -132,6 +132,8 @@ class WsServer:
     era: str = "legacy"
     refusal: bytes = b""
     protocol: str = "mcp"
+    revision: str = "2025-11-25"
+    at: int = 0
     tls: ssl.SSLContext | None = None
     heads: list[str] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
@@ -139,7 +141,7 @@ class WsServer:
 
     async def __aenter__(self) -> Self:
         self._serving = Serving(self._talk)
-        port = await self._serving.open(tls=self.tls)
+        port = await self._serving.open(tls=self.tls, at=self.at)
         self.url = f"{'wss' if self.tls else 'ws'}://127.0.0.1:{port}/ws?a=b"
         return self
 
@@ -185,7 +187,7 @@ class WsServer:
         elif asked.method == "server/discover":
             await socket.error(asked, -32601)
         elif asked.method == "initialize":
-            hello = {"protocolVersion": "2025-11-25", "capabilities": CAPABILITIES}
+            hello = {"protocolVersion": self.revision, "capabilities": CAPABILITIES}
             await socket.result(asked, {**hello, "serverInfo": info})
         elif asked.id is not None and asked.method:
             await self.tools(asked, socket)

@@ -50,11 +50,11 @@ def test_prints_catalog_url_and_client_line(tmp_path: Path, free_port: Callable[
 
 
 def test_a_second_start_is_quick(tmp_path: Path, free_port: Callable[[], int]) -> None:
-    config, _url = quickstart.write_config(tmp_path, free_port)
+    config, *urls = quickstart.write_config(tmp_path, free_port)
     took = []
     for _ in range(2):
         begun = time.monotonic()
-        running = quickstart.Quickstart(config, _url)
+        running = quickstart.Quickstart(config, *urls)
         try:
             running.wait_for(quickstart.SERVING)
             took.append(time.monotonic() - begun)
@@ -64,7 +64,7 @@ def test_a_second_start_is_quick(tmp_path: Path, free_port: Callable[[], int]) -
 
 
 def test_ctrl_c_in_a_terminal_ends_make_run(tmp_path: Path, free_port: Callable[[], int]) -> None:
-    config, _url = quickstart.write_config(tmp_path, free_port)
+    config, *_ = quickstart.write_config(tmp_path, free_port)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     with subprocess.Popen(
         ["make", "--no-print-directory", "run", f"CONFIG={config}"],
@@ -86,7 +86,7 @@ def test_ctrl_c_in_a_terminal_ends_make_run(tmp_path: Path, free_port: Callable[
 
 
 def test_a_taken_port_is_named(tmp_path: Path, free_port: Callable[[], int]) -> None:
-    config, _url = quickstart.write_config(tmp_path, free_port)
+    config, *_ = quickstart.write_config(tmp_path, free_port)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

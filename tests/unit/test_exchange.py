@@ -6,64 +6,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mcpgate.exchange import Exchange
-from mcpgate.gate import LISTS, TOOLS, Caller, Gate, Head
+from mcpgate.gate import LISTS, TOOLS
 from mcpgate.sessions.open_exchange import OpenExchange
 from mcpgate.sessions.opened import DRAINING
 from tests.support.exchanges import (
     KeptSink,
-    ManualClock,
     ScriptedCall,
-    ScriptedLink,
-    ScriptedLinks,
     encode,
     encode_call,
     encode_modern,
-    make_gate,
     modern_head,
     open_session,
-    read_events,
 )
+from tests.support.path import Path
 
 OK: dict[str, object] = {"content": []}
-
-
-class Path:
-    """One exchange with everything around it."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.gate: Gate = make_gate(self.clock)
-        self.links = ScriptedLinks()
-        self.link = ScriptedLink()
-        self.links.links = {"every": self.link, "time": self.link}
-        self.events: list[dict[str, object]] = []
-        self.recording = True
-        self.exchange = Exchange(self.gate, self.links, self.clock.now, self.record)
-        self.caller = open_session(self.gate, self.clock)
-        self.modern = self.gate.new_caller("anonymous", modern=True)
-        self.tasks: list[asyncio.Task[object]] = []
-        self.record()
-        self.events.clear()
-
-    def record(self) -> bool:
-        self.events += read_events(self.gate.drain())
-        return self.recording
-
-    def start(self, raw: bytes, sink: KeptSink, head: Head | None = None) -> asyncio.Task[object]:
-        caller: Caller = self.modern if head else self.caller
-        task: asyncio.Task[object] = asyncio.create_task(self.exchange.run(raw, caller, head, sink))
-        self.tasks.append(task)
-        return task
-
-    async def begin(self, raw: bytes, sink: KeptSink, head: Head | None = None) -> ScriptedCall:
-        self.link.called.clear()
-        self.start(raw, sink, head)
-        await self.link.called.wait()
-        return self.link.calls[-1]
-
-    def endings(self) -> list[object]:
-        return [event["outcome"] for event in self.events if event["kind"] == "end"]
 
 
 @pytest.fixture
@@ -222,11 +179,16 @@ async def test_modern_client_that_leaves_cancels(path: Path) -> None:
 async def test_legacy_client_that_leaves_cancels_nothing(path: Path) -> None:
     sink = KeptSink()
     call = await path.begin(encode_call("every__echo"), sink)
-    assert call.slow is None
     assert sink.gone is None
+    assert call.slow is not None
+    call.slow()
+    assert sink.gone is not None
+    sink.gone()
+    await asyncio.gather(*path.tasks)  # who waited for the connection's sake is free
+    assert (len(path.exchange.open), path.endings(), call.cancelled) == (1, [], [])
     call.answer(OK)
-    await asyncio.gather(*path.tasks)
-    assert path.endings() == ["done"]
+    assert (len(path.exchange.open), path.endings(), call.cancelled) == (0, ["done"], [])
+    assert sink.read()["result"] == OK
 
 
 @pytest.mark.requirement("R-SSE")

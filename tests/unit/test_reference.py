@@ -9,7 +9,7 @@ from scripts import reference
 SETTINGS = 100
 
 
-@pytest.mark.requirement("R-ERRORS", "R-CONFIG", "R-CLI")
+@pytest.mark.requirement("R-ERRORS", "R-CONFIG", "R-CLI", "R-MATRIX")
 @pytest.mark.parametrize("page", reference.PAGES)
 def test_the_reference_is_current(page: str) -> None:
     written = (reference.FOLDER / page).read_text()

@@ -16,7 +16,9 @@ Arguments = Literal["strict", "schema", "off"]
 Results = Literal["observe", "enforce", "off"]
 Secrets = Literal["off", "redact", "refuse"]
 PinMode = Literal["enforce", "warn", "off"]
+ClientTransport = Literal["http", "sse", "websocket"]
 NewEntries = Literal["approve", "hold"]
+Isolation = Literal["shared", "principal", "session"]
 
 DEFAULT_STATE_DIR = "~/.local/state/mcpgate"
 
@@ -55,6 +57,13 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["granian", "native"],
         Meta(description="What serves HTTP: granian, or our own server on the gateway's loop."),
     ] = "granian"
+    transports: Annotated[
+        Annotated[tuple[ClientTransport, ...], Meta(min_length=1)] | None,
+        Meta(
+            description="http is Streamable HTTP, sse is HTTP+SSE, the older form of it; default: "
+            "all that its kind carries (websocket needs native)."
+        ),
+    ] = None
     tls: Annotated[Tls | None, Meta(description="Serve https with this certificate.")] = None
     hosts: Annotated[
         tuple[Text, ...], Meta(description="Host header values allowed besides the loopback names.")
@@ -146,6 +155,13 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     revision: Annotated[
         Revision, Meta(description="MCP revision to speak; auto finds the best one.")
     ] = "auto"
+    isolation: Annotated[
+        Isolation,
+        Meta(
+            description="Who shares a link to the server: all clients (shared, default), those of "
+            "one principal, or nobody (session); a stdio server then runs once for each."
+        ),
+    ] = "shared"
     environment: Annotated[
         Annotated[str, Meta(min_length=1, max_length=64)] | None,
         Meta(description="What the server belongs to, such as production."),
@@ -251,6 +267,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def build_url(listener: Listener) -> str:
-    """Return the address that clients are given."""
-    scheme = "https" if listener.tls else "http"
-    return f"{scheme}://{listener.address}{listener.path}"
+    """Return the address that clients are given, for the first of the transports."""
+    listed = listener.transports or ("http",)
+    secure = "s" if listener.tls else ""
+    if "http" in listed:
+        return f"http{secure}://{listener.address}{listener.path}"
+    if "sse" in listed:
+        return f"http{secure}://{listener.address}{listener.path.rpartition('/')[0]}/sse"
+    return f"ws{secure}://{listener.address}{listener.path}"

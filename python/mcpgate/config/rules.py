@@ -62,6 +62,7 @@ def check_listener(listener: Listener) -> Iterator[Problem]:
                 "localhost until clients can be authenticated"
             )
             yield Problem(("address",), text)
+    yield from _check_transports(listener)
     for index, origin in enumerate(listener.origins):
         if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+", origin):
             text = f'"{origin}" is not an origin; write it as https://host or https://host:port'
@@ -69,6 +70,19 @@ def check_listener(listener: Listener) -> Iterator[Problem]:
     for index, host in enumerate(listener.hosts):
         if not re.fullmatch(r"[^/\s?#@]+", host):
             yield Problem(("hosts", index), f'"{host}" is not a host or host:port')
+
+
+def _check_transports(listener: Listener) -> Iterator[Problem]:
+    listed = listener.transports
+    for index, name in _list_repeated(listed or ()):
+        yield Problem(("transports", index), f"{name} is listed above; keep one of them")
+    if listed is not None and "websocket" in listed and listener.kind != "native":
+        text = f"websocket needs kind: native; this listener is {listener.kind}"
+        yield Problem(("transports", listed.index("websocket")), text)
+    taken = listener.path.rpartition("/")[2]
+    if taken in ("sse", "messages") and (listed is None or "sse" in listed):
+        text = f"{listener.path} is where clients of HTTP+SSE come; choose another path"
+        yield Problem(("path",), f"{text}, or list transports without sse")
 
 
 def check_server(server: Server) -> Iterator[Problem]:

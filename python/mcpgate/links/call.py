@@ -7,7 +7,7 @@ carrier to stop reading until it has been half emptied.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol, final
 
 from mcpgate.errors import LinkFault
@@ -99,6 +99,11 @@ class OpenCall:
         """Whether nobody reads what was put."""
         return self._full
 
+    @property
+    def taken(self) -> bool:
+        """Whether a client's exchange takes the messages: the gateway's own requests have none."""
+        return self._taker is not None
+
     def attach(self, taker: Taker) -> None:
         """Give every message to a taker; before anything was received, and instead of it."""
         self._taker = taker
@@ -147,6 +152,11 @@ class OpenCall:
         self._full = True
         return False
 
+    def rest(self) -> None:
+        """Tell the taker that the server says nothing for a while."""
+        if self._taker is not None:
+            self._taker.rest()
+
     def fail(self, fault: LinkFault) -> None:
         """End the call, unless it has ended."""
         if not self.ended:
@@ -175,3 +185,13 @@ class OpenCall:
             self._waiter = None
             if not waiter.done():
                 waiter.set_result(None)
+
+
+def find_asked(newest_first: Iterable[OpenCall], *, owned: bool) -> OpenCall | None:
+    """Return the client's call that a server's own message belongs to, None where it is unclear.
+
+    It is clear when one client's call is open, or when all of them have one owner.
+    """
+    clients = (call for call in newest_first if call.taken)
+    newest = next(clients, None)
+    return newest if owned or next(clients, None) is None else None

@@ -85,9 +85,15 @@ class Child(asyncio.SubprocessProtocol):
         """How many bytes the child has not yet read from its stdin."""
         return 0 if self._stdin is None else self._stdin.get_write_buffer_size()
 
+    @property
+    def reads(self) -> bool:
+        """Whether what is written may still be read."""
+        stdin = self._stdin
+        return stdin is not None and not stdin.is_closing() and not self._exited.is_set()
+
     def write(self, line: bytes) -> bool:
         """Write one message as a line; False when stdin is closed."""
-        if self._stdin is None or self._stdin.is_closing() or self._exited.is_set():
+        if self._stdin is None or not self.reads:
             return False
         if b"\n" in line or b"\r" in line:  # blanks between tokens: a JSON string never holds them
             line = line.replace(b"\r", b" ").replace(b"\n", b" ")

@@ -1,8 +1,9 @@
 """A link to a server over Streamable HTTP, either era.
 
 Rules: `call` never waits and starts no task when a connection is free. Heads are rendered once,
-when the era and the session are known. A link whose session the server forgot, or that could not
-be dialled three times in a row, is lost; whoever keeps links opens another.
+when the era and the session are known. A link is lost when the server forgot its session, when it
+could not be dialled three times in a row, or once while no connection was left; whoever keeps links
+opens another. Calls that a lost link has sent may still be answered.
 """
 
 import asyncio
@@ -13,8 +14,8 @@ from typing import final
 
 from mcpgate.config.model import Server
 from mcpgate.errors import LinkFault
-from mcpgate.gate import REPLY
-from mcpgate.links.call import OpenCall
+from mcpgate.gate import BATCHED, REPLY
+from mcpgate.links.call import OpenCall, find_asked
 from mcpgate.links.dial import load_trust
 from mcpgate.links.http_pool import HttpPool
 from mcpgate.links.http_reply import CallReply, PostReply
@@ -32,8 +33,9 @@ from mcpgate.links.target import (
     read_target,
     render_head,
 )
+from mcpgate.links.wishes import Wishes
 from mcpgate.links.workers import Workers
-from mcpgate.model import Forward, Peer
+from mcpgate.model import COMMON, Forward, Peer, Terms
 
 POST_S = 10.0
 POSTS = 64
@@ -47,8 +49,9 @@ log = logging.getLogger(__name__)
 class HttpLink:
     """Carry calls to one http server over pooled connections."""
 
-    def __init__(self, server: Server, setup: Setup) -> None:
+    def __init__(self, server: Server, setup: Setup, terms: Terms = COMMON) -> None:
         self.gate = setup.gate
+        self._owned = terms.owned
         self.reply_bytes = setup.reply_bytes
         self._server = server
         self._setup = setup
@@ -63,23 +66,28 @@ class HttpLink:
             setup.connections_per_server,
             Outbox(self.loop),
         )
-        self._pool.on_dead = self.lose
+        self._pool.on_dead = self._pool.on_unreachable = self.lose
         self._wheel.every(self._pool.sweep)
         self._workers = Workers()
         self._lost = Lost()
         self._closed = False
-        self._calls: set[OpenCall] = set()
+        self._calls: dict[OpenCall, None] = {}
         self._stamp = b""
         self._notice: Callable[[int], None] | None = None
         self._missed = 0
         self._posts = 0
+        self._updated: Callable[[str], None] | None = None
         self._peer: Peer | None = None
+        self._wishes = Wishes(self, self._workers)
+        self._stream: HttpStream | None = None
         self.settle("", "")
 
     def settle(self, revision: str, session: str) -> None:
         """Render the heads for what was agreed with the server."""
         self._modern = revision == MODERN
+        self.batches = revision == BATCHED
         self._session = session
+        self._sessional = bool(session)
         agreed = {}
         if revision:
             agreed["mcp-protocol-version"] = revision
@@ -92,6 +100,7 @@ class HttpLink:
     def meet(self, peer: Peer) -> None:
         """Take note of whom this link leads to."""
         self._peer = peer
+        self._wishes.meet(peer)
 
     def call(self, forward: Forward, upstream_id: int, deadline_ns: int) -> OpenCall:
         """Send a judged message; written at once when a connection is free."""
@@ -131,16 +140,30 @@ class HttpLink:
         """Send a message that has no reply; return the status, 0 when none came."""
         return await self._deliver(self._frame(body, b""), POST_S)
 
-    def listen(self, notice: Callable[[int], None]) -> None:
+    def set_level(self, level: int) -> asyncio.Future[None] | None:
+        """Have the server log from this severity on; return what to wait for before a call."""
+        return self._wishes.set_level(level)
+
+    def watch(self, uris: frozenset[str]) -> None:
+        """Have the server tell of changes of these resources and no others."""
+        self._wishes.watch(uris, self._stay)
+
+    def listen(
+        self, notice: Callable[[int], None], updated: Callable[[str], None] | None = None
+    ) -> None:
         """Keep the server's own stream open; `notice` hears which lists changed."""
-        self._notice = notice
+        self._notice, self._updated = notice, updated
         missed, self._missed = self._missed, 0
         if missed:
             notice(missed)
         if self._peer is not None:
-            head = render_head("GET", self._target, ACCEPT_STREAM, self._fields, self._agreed)
-            stream = HttpStream(self, self._pool, self._peer, head)
-            self._workers.start(stream.run)
+            self._stream = self._make_stream(self._peer, b"")
+            self._workers.start(self._stream.run)
+
+    async def wait_listening(self) -> None:
+        """Wait until the server has answered the request for its own stream, if that was made."""
+        if self._stream is not None:
+            await self._stream.began.wait()
 
     @property
     def connections(self) -> int:
@@ -150,6 +173,16 @@ class HttpLink:
     async def streams_ended(self) -> None:
         """Wait until no stream of the server's own is kept or sought any more."""
         await self._workers.wait_idle()
+
+    @property
+    def usable(self) -> bool:
+        """Whether a call can still reach the server over this link, as far as is known."""
+        return not self._lost
+
+    @property
+    def open_calls(self) -> int:
+        """How many calls are open."""
+        return len(self._calls)
 
     async def wait_lost(self) -> str:
         """Return the reason once the link is no longer usable."""
@@ -172,6 +205,7 @@ class HttpLink:
             head = render_head("DELETE", self._target, self._fields, self._agreed)
             with contextlib.suppress(LinkFault):
                 await self._deliver(head + NOTHING, CLOSE_S)
+        self._pool.fail_unsent("the link was closed")
         for call in list(self._calls):
             call.fail(LinkFault("lost", "the link was closed"))
         await self._pool.close()
@@ -186,14 +220,38 @@ class HttpLink:
         else:
             self._missed |= bits
 
-    def answer(self, body: bytes) -> None:
-        """Send the answer to a server's own request, on another connection."""
+    def give(self, upstream_id: int, reply: bytes) -> bool:
+        """Give a reply that came on the server's own stream to the open call that it is for."""
+        for call in self._calls:
+            if call.upstream_id == upstream_id:
+                call.put(reply, final=True)
+                return True
+        return False
+
+    def update(self, uri: str) -> None:
+        """Say which resource changed."""
+        if self._updated is not None:
+            self._updated(uri)
+
+    def tell(self, body: bytes) -> None:
+        """Send a message that has no reply, on another connection."""
         if not body or self._closed:
             return
         if self._posts >= POSTS:
             log.debug("link.unsent", extra={"server": self._server.name})
             return
         self._start_post(self._frame(body, b""), POST_S)
+
+    def ask_back(self, message: bytes, body: bytes) -> None:
+        """Give what a server asks on its own stream to whose call it is; else answer with `body`.
+
+        That is the only open call, or the newest of a link's owner: its client can be asked.
+        """
+        call = find_asked(reversed(self._calls), owned=self._owned) if body else None
+        if call is None:
+            self.tell(body)
+        else:
+            call.put(message, final=False)
 
     def end_session(self, text: str) -> None:
         """Take note that the server knows the session no longer."""
@@ -206,7 +264,7 @@ class HttpLink:
         The specification says 404. Servers made with the TypeScript SDK answer 400 after a restart
         and say so in words only; without a look at those, every later call would fail for good.
         """
-        if not self._session or status not in {400, 404}:
+        if not self._sessional or status not in {400, 404}:
             return False
         if status == 404 and not ours:
             return True
@@ -231,7 +289,7 @@ class HttpLink:
     def cancel(self, reply: CallReply, body: bytes) -> None:
         """Tell a legacy server in words, a modern one by closing the stream."""
         if body and reply.connection is not None:
-            self.answer(body)
+            self.tell(body)
         else:
             self._pool.withdraw(reply)
 
@@ -239,17 +297,25 @@ class HttpLink:
         """Let go of a call; an unanswered one takes its connection with it."""
         call = reply.call
         self._wheel.discard(call)
-        self._calls.discard(call)
+        self._calls.pop(call, None)
         if call.answered:
             self._pool.drain(reply)
         else:
             call.fail(LinkFault("lost", "nobody waits for this call"))
             self._pool.withdraw(reply)
 
+    def _make_stream(self, peer: Peer, params: bytes) -> HttpStream:
+        head = render_head("GET", self._target, ACCEPT_STREAM, self._fields, self._agreed)
+        return HttpStream(self, self._pool, peer, head, params)
+
+    async def _stay(self, params: bytes) -> None:
+        if self._peer is not None:
+            await self._make_stream(self._peer, params).run()
+
     def _send(self, body: bytes, head: bytes, upstream_id: int, deadline_ns: int) -> CallReply:
         reply = CallReply(self, upstream_id, deadline_ns)
         self._wheel.add(reply.call)
-        self._calls.add(reply.call)
+        self._calls[reply.call] = None
         self._pool.send(reply, self._frame(body, head))
         return reply
 

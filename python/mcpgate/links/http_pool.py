@@ -55,6 +55,7 @@ class HttpPool:
         self._closed = False
         self._workers = Workers()
         self.on_dead: Callable[[str], None] = _ignore
+        self.on_unreachable: Callable[[str], None] = _ignore
 
     @property
     def size(self) -> int:
@@ -143,7 +144,7 @@ class HttpPool:
         self._closed = True
         for connection in list(self._open):
             connection.abort()
-        self._fail_waiting("the link is closed", 0)
+        self.fail_unsent("the link is closed")
         await self._workers.close()
 
     def _dial_more(self) -> None:
@@ -182,11 +183,14 @@ class HttpPool:
 
     def _dial_failed(self, text: str) -> None:
         self._failures += 1
-        self._fail_waiting(text, self._dialling)
+        if not self._open:  # said first, so that who fails now knows that this link leads nowhere
+            self.on_unreachable(text)
         if self._failures >= DEAD_AFTER:
             self.on_dead(text)
+        self.fail_unsent(text, self._dialling)
 
-    def _fail_waiting(self, text: str, keep: int) -> None:
+    def fail_unsent(self, text: str, keep: int = 0) -> None:
+        """End what waits for a connection, but for the last `keep`."""
         while len(self._waiting) + len(self._urgent) > keep:
             reply, _ = self._pop(self._waiting or self._urgent)
             reply.fail(LinkFault("unavailable", text))

@@ -9,7 +9,21 @@ from collections.abc import Callable
 from typing import Final, Protocol, final
 
 from mcpgate.errors import LinkFault
-from mcpgate.gate import LISTS, LOG, NOTICE, PROGRESS, REPLY, REQUEST, UNREADABLE, Gate, SseCutter
+from mcpgate.gate import (
+    LISTS,
+    LOG,
+    NOTICE,
+    PING,
+    PROGRESS,
+    REPLY,
+    REQUEST,
+    UNREADABLE,
+    UPDATED,
+    Gate,
+    SseCutter,
+    cut_batch,
+    is_array,
+)
 from mcpgate.links.call import OpenCall
 from mcpgate.links.http_connection import HttpConnection
 
@@ -25,12 +39,17 @@ class Desk(Protocol):
     gate: Gate
     loop: asyncio.AbstractEventLoop
     reply_bytes: int
+    batches: bool
 
     def announce(self, bits: int) -> None:
         """Say which lists changed."""
         ...
 
-    def answer(self, body: bytes) -> None:
+    def update(self, uri: str) -> None:
+        """Say which resource changed."""
+        ...
+
+    def tell(self, body: bytes) -> None:
         """Send the answer to a server's own request."""
         ...
 
@@ -114,7 +133,11 @@ class CallReply:
         chunks = self._chunks
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         if self.status == 200 and body:
-            self.call.put(body, final=True)
+            if self._desk.batches and is_array(body):
+                self._take_all(body)
+                self.call.fail(LinkFault("unreadable", "the server's batch holds no reply"))
+            else:
+                self.call.put(body, final=True)
         else:
             self._end_status(body)
 
@@ -180,9 +203,15 @@ class CallReply:
         address = desk.gate.address(event)
         kind = address.kind
         if kind == UNREADABLE:
+            if self._take_all(event):
+                return None
             return LinkFault("unreadable", "the server's stream holds what is no message")
-        if kind == REQUEST:
-            desk.answer(address.body)
+        if kind == REQUEST and (address.id == PING or not call.taken):
+            desk.tell(address.body)
+        elif kind == REQUEST:
+            call.put(event, final=False)
+        elif kind == UPDATED:
+            desk.update(address.body.decode())
         elif kind == NOTICE and address.id & LISTS:
             desk.announce(address.id & LISTS)
         elif (kind == NOTICE and address.id == LOG) or address.id == call.upstream_id:
@@ -191,11 +220,21 @@ class CallReply:
                 self.connection.pause()
         return None
 
+    def _take_all(self, raw: bytes) -> bool:
+        """Take the messages of a batch; say False if it is none, or holds what is no message."""
+        messages = cut_batch(raw) if self._desk.batches else None
+        if messages is None:
+            return False
+        faults = [is_array(each) or self._take(each) is not None for each in messages]
+        return not any(faults)
+
     def _end_stream(self, fault: LinkFault) -> None:
         cutter = self._cutter
         if self.call.ended or cutter is None:
             return
-        if not cutter.last_id or not self._desk.resume(self, cutter.last_id, cutter.retry_ms):
+        if cutter.last_id and self._desk.resume(self, cutter.last_id, cutter.retry_ms):
+            self.call.rest()
+        else:
             self.call.fail(fault)
 
     def _end_status(self, body: bytes) -> None:

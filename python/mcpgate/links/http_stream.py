@@ -11,7 +11,20 @@ import logging
 from typing import Final, Protocol, final
 
 from mcpgate.errors import LinkFault
-from mcpgate.gate import LISTS, LOG, NOTICE, REPLY, REQUEST, Gate, SseCutter
+from mcpgate.gate import (
+    LISTS,
+    LOG,
+    NOTICE,
+    PING,
+    REPLY,
+    REQUEST,
+    UNREADABLE,
+    UPDATED,
+    Gate,
+    SseCutter,
+    cut_batch,
+    is_array,
+)
 from mcpgate.links.http_connection import HttpConnection, Reply
 from mcpgate.links.rpc import Own, build_listen, is_error
 from mcpgate.model import Peer
@@ -28,6 +41,7 @@ class Desk(Protocol):
 
     gate: Gate
     reply_bytes: int
+    batches: bool
 
     def build(self, method: str, params: bytes) -> Own:
         """Build a request of our own."""
@@ -41,8 +55,20 @@ class Desk(Protocol):
         """Say which lists changed."""
         ...
 
-    def answer(self, body: bytes) -> None:
+    def give(self, upstream_id: int, reply: bytes) -> bool:
+        """Give a reply to the open call that it is for; say False without one."""
+        ...
+
+    def update(self, uri: str) -> None:
+        """Say which resource changed."""
+        ...
+
+    def tell(self, body: bytes) -> None:
         """Send the answer to a server's own request."""
+        ...
+
+    def ask_back(self, message: bytes, body: bytes) -> None:
+        """Give a server's own request to who can be asked, or answer it with `body`."""
         ...
 
     def end_session(self, text: str) -> None:
@@ -67,6 +93,7 @@ class StreamReply:
     """The answer to the request that opens a stream; `done` resolves when it is over."""
 
     __slots__ = (
+        "_began",
         "_body",
         "_cutter",
         "_desk",
@@ -80,7 +107,8 @@ class StreamReply:
         "text",
     )
 
-    def __init__(self, desk: Desk, *, gap: bool) -> None:
+    def __init__(self, desk: Desk, began: asyncio.Event, *, gap: bool) -> None:
+        """Take whom it is for, what is set once it is answered, and whether news may be missed."""
         self.connection: HttpConnection | None = None
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.status = 0
@@ -88,6 +116,7 @@ class StreamReply:
         self.last_id = ""
         self.retry_ms = -1
         self.refused = False
+        self._began = began
         self._gap = gap
         self._desk = desk
         self._cutter: SseCutter | None = None
@@ -105,6 +134,7 @@ class StreamReply:
 
     def begin(self, status: int, headers: dict[bytes, bytes]) -> LinkFault | None:
         """Accept a stream; anything else is a refusal."""
+        self._began.set()
         self.status = status
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if status == 200 and kind == b"text/event-stream":
@@ -149,12 +179,21 @@ class StreamReply:
             self._desk.announce(address.id & LISTS)
         elif address.kind == NOTICE and address.id == LOG:
             log.debug("server.log", extra={"size_bytes": len(event)})
+        elif address.kind == REQUEST and address.id == PING:
+            self._desk.tell(address.body)
         elif address.kind == REQUEST:
-            self._desk.answer(address.body)
-        elif address.kind == REPLY:
+            self._desk.ask_back(event, address.body)
+        elif address.kind == UPDATED:
+            self._desk.update(address.body.decode())
+        elif address.kind == REPLY and not self._desk.give(address.id, event):
             self.refused = self.refused or is_error(event)
+        elif address.kind == UNREADABLE and self._desk.batches:
+            for each in cut_batch(event) or ():
+                if not is_array(each):
+                    self._take(each)
 
     def _finish(self) -> None:
+        self._began.set()
         if self._cutter is not None:
             self.last_id, self.retry_ms = self._cutter.last_id, self._cutter.retry_ms
         if not self.done.done():
@@ -165,14 +204,18 @@ class StreamReply:
 class HttpStream:
     """Keep one stream open for as long as it makes sense."""
 
-    def __init__(self, desk: Desk, opener: Opener, peer: Peer, head: bytes) -> None:
+    def __init__(
+        self, desk: Desk, opener: Opener, peer: Peer, head: bytes, params: bytes = b""
+    ) -> None:
+        """Take whom it is for; `params` are those of a listen request, if not for all lists."""
         self._desk = desk
         self._opener = opener
         self._modern = peer.era == "modern"
-        self._params = build_listen(peer.capabilities) if self._modern else b""
+        self._params = params or (build_listen(peer.capabilities) if self._modern else b"")
         self._head = head
         self._last_id = ""
         self._opened = False
+        self.began = asyncio.Event()
 
     async def run(self) -> None:
         """Open the stream again and again, until it is refused for good."""
@@ -192,7 +235,7 @@ class HttpStream:
             delay_s = min(delay_s * 2, LONGEST_S)
 
     async def _stay(self) -> StreamReply:
-        reply = StreamReply(self._desk, gap=self._opened and not self._last_id)
+        reply = StreamReply(self._desk, self.began, gap=self._opened and not self._last_id)
         try:
             await self._opener.open_apart(reply, self._render())
             await reply.done

@@ -9,7 +9,7 @@ raised, so that a modern server on a bad day is not taken for a legacy one.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Final
+from typing import Final, final
 
 from mcpgate.config.model import Server
 from mcpgate.errors import LinkFault, RemoteError
@@ -23,6 +23,7 @@ from mcpgate.links.rpc import (
     MODERN_CODES,
     build_hello,
     find_error_code,
+    offers_modern,
     read_discovery,
     read_hello,
     read_result,
@@ -32,8 +33,9 @@ from mcpgate.links.sse import SseWire
 from mcpgate.links.stdio import StdioWire
 from mcpgate.links.target import read_session
 from mcpgate.links.websocket import WebSocketWire
-from mcpgate.links.wire import Wire, WireLink
-from mcpgate.model import Era, Link, Peer
+from mcpgate.links.wire import WireLink
+from mcpgate.links.wires import Wire
+from mcpgate.model import COMMON, Era, Link, Peer, Terms
 
 DISCOVER: Final = "server/discover"
 END_S: Final = 1.0
@@ -46,18 +48,38 @@ _WIRES: Final[dict[str, Callable[[Server, Setup], Wire]]] = {
 }
 
 
-async def open_link(server: Server, setup: Setup, hint: Era | None = None) -> tuple[Link, Peer]:
+@final
+class LinkOpener:
+    """Open links, all with one setup."""
+
+    __slots__ = ("_setup",)
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+
+    async def __call__(
+        self, server: Server, hint: Era | None, terms: Terms = COMMON
+    ) -> tuple[Link, Peer]:
+        """Open a link; raise LinkFault or RemoteError, leaving nothing behind."""
+        return await open_link(server, self._setup, hint, terms)
+
+
+async def open_link(
+    server: Server, setup: Setup, hint: Era | None = None, terms: Terms = COMMON
+) -> tuple[Link, Peer]:
     """Open a link; raise LinkFault or RemoteError, leaving nothing behind."""
     if server.transport == "http":
-        return await open_http(server, setup, hint)
-    return await open_wire(server, setup, hint)
+        return await open_http(server, setup, hint, terms)
+    return await open_wire(server, setup, hint, terms)
 
 
-async def open_http(server: Server, setup: Setup, hint: Era | None = None) -> tuple[HttpLink, Peer]:
+async def open_http(
+    server: Server, setup: Setup, hint: Era | None = None, terms: Terms = COMMON
+) -> tuple[HttpLink, Peer]:
     """Open a link over Streamable HTTP."""
-    link = HttpLink(server, setup)
+    link = HttpLink(server, setup, terms)
     try:
-        peer = await _agree_http(link, server, setup, hint)
+        peer = await _agree_http(link, _Hello(server, setup, terms), hint)
     except BaseException:
         await link.close()
         raise
@@ -65,21 +87,23 @@ async def open_http(server: Server, setup: Setup, hint: Era | None = None) -> tu
     return link, peer
 
 
-async def open_wire(server: Server, setup: Setup, hint: Era | None = None) -> tuple[WireLink, Peer]:
+async def open_wire(
+    server: Server, setup: Setup, hint: Era | None = None, terms: Terms = COMMON
+) -> tuple[WireLink, Peer]:
     """Open a link over one wire; a server that the question ends is started again."""
-    era = choose_era(server, hint)
-    link = _make_link(server, setup)
+    era, hello = choose_era(server, hint), _Hello(server, setup, terms)
+    link = _make_link(server, setup, terms)
     try:
         await link.start()
         try:
-            peer = await _agree_or_end(link, server, setup, era)
+            peer = await _agree_or_end(link, hello, era)
         except LinkFault:
             if era is not None or not link.lost:
                 raise
             await link.close()
-            link = _make_link(server, setup)
+            link = _make_link(server, setup, terms)
             await link.start()
-            peer = await _agree_or_end(link, server, setup, "legacy")
+            peer = await _agree_or_end(link, hello, "legacy")
     except BaseException:
         await link.close()
         raise
@@ -103,26 +127,41 @@ def is_passing(status: int, reason: str) -> bool:
     return status >= 500 and status not in _ODD
 
 
-async def _agree_http(link: HttpLink, server: Server, setup: Setup, hint: Era | None) -> Peer:
-    era = choose_era(server, hint)
+@final
+class _Hello:
+    """What is said to a legacy server, and how long anything may take."""
+
+    __slots__ = ("params", "server", "setup")
+
+    def __init__(self, server: Server, setup: Setup, terms: Terms) -> None:
+        self.server = server
+        self.setup = setup
+        first = server.revision if server.revision in LEGACY else LEGACY[0]
+        self.params = build_hello(first, setup.version, terms.capabilities)
+
+
+async def _agree_http(link: HttpLink, hello: _Hello, hint: Era | None) -> Peer:
+    setup = hello.setup
+    era = choose_era(hello.server, hint)
     if era != "legacy":
         link.settle(MODERN, "")
         reply = link.ask(link.build(DISCOVER, b""), setup.probe_s)
         try:
             return read_discovery(read_result(await link.hear(reply)))
         except RemoteError as error:
+            if offers_modern(error):  # it refused a revision and names ours
+                return read_discovery(await link.request(DISCOVER, b"", setup.probe_s))
             if era == "modern" or error.code in MODERN_CODES:
                 raise
         except LinkFault as fault:
             if era == "modern" or _is_modern_error(reply) or is_passing(reply.status, fault.reason):
                 raise
-    return await _greet_http(link, server, setup)
+    return await _greet_http(link, hello)
 
 
-async def _greet_http(link: HttpLink, server: Server, setup: Setup) -> Peer:
+async def _greet_http(link: HttpLink, hello: _Hello) -> Peer:
     link.settle("", "")
-    hello = build_hello(_first_revision(server), setup.version)
-    reply = link.ask(link.build("initialize", hello), setup.open_s)
+    reply = link.ask(link.build("initialize", hello.params), hello.setup.open_s)
     peer = read_hello(read_result(await link.hear(reply)))
     link.settle(peer.revision, read_session(reply.session))
     status = await link.post(INITIALIZED)
@@ -132,10 +171,10 @@ async def _greet_http(link: HttpLink, server: Server, setup: Setup) -> Peer:
     return peer
 
 
-async def _agree_or_end(link: WireLink, server: Server, setup: Setup, era: Era | None) -> Peer:
+async def _agree_or_end(link: WireLink, hello: _Hello, era: Era | None) -> Peer:
     """Agree with a server; one that is ending is given the time to say why."""
     try:
-        return await _agree_wire(link, server, setup, era)
+        return await _agree_wire(link, hello, era)
     except LinkFault as fault:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(END_S if fault.reason == "unavailable" else 0):
@@ -145,9 +184,10 @@ async def _agree_or_end(link: WireLink, server: Server, setup: Setup, era: Era |
         raise
 
 
-async def _agree_wire(link: WireLink, server: Server, setup: Setup, era: Era | None) -> Peer:
+async def _agree_wire(link: WireLink, hello: _Hello, era: Era | None) -> Peer:
+    setup = hello.setup
     if era == "legacy":
-        return await _greet_wire(link, server, setup)
+        return await _greet_wire(link, hello)
     link.settle(MODERN)
     probe = link.ask(link.build(DISCOVER, b""), setup.open_s)
     try:
@@ -155,7 +195,7 @@ async def _agree_wire(link: WireLink, server: Server, setup: Setup, era: Era | N
         if peer is not None:
             return peer
         try:
-            return await _greet_wire(link, server, setup)
+            return await _greet_wire(link, hello)
         except RemoteError:
             if not probe.answered:
                 raise
@@ -182,21 +222,16 @@ async def _probe_wire(probe: OpenCall, patience_s: float | None) -> Peer | None:
     return None
 
 
-async def _greet_wire(link: WireLink, server: Server, setup: Setup) -> Peer:
+async def _greet_wire(link: WireLink, hello: _Hello) -> Peer:
     link.settle("")
-    hello = build_hello(_first_revision(server), setup.version)
-    peer = read_hello(await link.request("initialize", hello, setup.open_s))
+    peer = read_hello(await link.request("initialize", hello.params, hello.setup.open_s))
     link.settle(peer.revision)
     await link.deliver(INITIALIZED)
     return peer
 
 
-def _make_link(server: Server, setup: Setup) -> WireLink:
-    return WireLink(server, setup, _WIRES[server.transport](server, setup))
-
-
-def _first_revision(server: Server) -> str:
-    return server.revision if server.revision in LEGACY else LEGACY[0]
+def _make_link(server: Server, setup: Setup, terms: Terms) -> WireLink:
+    return WireLink(server, setup, _WIRES[server.transport](server, setup), terms)
 
 
 def _is_modern_error(reply: CallReply) -> bool:

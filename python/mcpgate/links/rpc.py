@@ -11,6 +11,7 @@ from mcpgate.model import Era, Peer
 MODERN: Final = "2026-07-28"
 LEGACY: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 MODERN_CODES: Final = frozenset((-32020, -32021, -32022))
+_REVISION_CODE: Final = -32022
 INITIALIZED: Final = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 
 _T = TypeVar("_T")
@@ -28,6 +29,10 @@ class _Error(msgspec.Struct, frozen=True):
     code: int = 0
     message: str = ""
     data: msgspec.Raw = msgspec.Raw()
+
+
+class _Offer(msgspec.Struct, frozen=True):
+    supported: tuple[str, ...] = ()
 
 
 class _Reply(msgspec.Struct, frozen=True):
@@ -66,6 +71,7 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     name: str | None
     body: bytes
+    head: bytes = b""
 
 
 def build_own(upstream_id: int, method: str, params: bytes, stamp: bytes) -> Own:
@@ -82,6 +88,12 @@ def build_own(upstream_id: int, method: str, params: bytes, stamp: bytes) -> Own
     return Own(upstream_id=upstream_id, method=method, name=name, body=msgspec.json.encode(message))
 
 
+def build_cancel(upstream_id: int) -> bytes:
+    """Build the notification that a request of our own is taken back."""
+    params = b'{"requestId":%d}' % upstream_id
+    return b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":%b}' % params
+
+
 def build_stamp(version: str) -> bytes:
     """Build the raw `_meta` of the gateway's own requests to modern servers."""
     return msgspec.json.encode(
@@ -93,12 +105,12 @@ def build_stamp(version: str) -> bytes:
     )
 
 
-def build_hello(revision: str, version: str) -> bytes:
-    """Build the params of `initialize`."""
+def build_hello(revision: str, version: str, capabilities: bytes = b"{}") -> bytes:
+    """Build the params of `initialize`; `capabilities` is the raw object."""
     return msgspec.json.encode(
         {
             "protocolVersion": revision,
-            "capabilities": {},
+            "capabilities": msgspec.Raw(capabilities),
             "clientInfo": {"name": "mcpgate", "version": version},
         }
     )
@@ -140,6 +152,16 @@ def find_error_code(raw: bytes) -> int:
     except LinkFault:
         return 0
     return 0 if error is None else error.code
+
+
+def offers_modern(error: RemoteError) -> bool:
+    """Say whether a server refused the revision of a request and offers the modern one."""
+    if error.code != _REVISION_CODE or not error.data:
+        return False
+    try:
+        return MODERN in _read(error.data, _Offer).supported
+    except LinkFault:
+        return False
 
 
 def is_error(raw: bytes) -> bool:

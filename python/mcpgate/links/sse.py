@@ -16,7 +16,7 @@ from mcpgate.links.outbox import Outbox
 from mcpgate.links.setup import Setup
 from mcpgate.links.sse_replies import EventStream, Post, find_endpoint
 from mcpgate.links.target import ACCEPT_STREAM, check_headers, read_target, render_head
-from mcpgate.links.wire import UNREAD, Hearer, Wire
+from mcpgate.links.wires import UNREAD, Hearer, Wire
 
 POST_S: Final = 10.0
 POSTS: Final = 64
@@ -44,8 +44,13 @@ class SseWire(Wire):
         self._hearer: Hearer | None = None
         self._posts: dict[int, Post] = {}
         self._others: set[Post] = set()
-        self._revision = ""
         self._head = b""
+        self._gone = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server knows our session no more."""
+        return self._gone
 
     async def start(self, hearer: Hearer) -> None:
         """Open the stream and wait for its endpoint."""
@@ -87,6 +92,11 @@ class SseWire(Wire):
         if fault is not None:
             raise fault
 
+    def is_unsent(self, upstream_id: int) -> bool:
+        """Say whether a request still waits for a connection."""
+        post = self._posts.get(upstream_id)
+        return post is not None and post.connection is None
+
     def withdraw(self, upstream_id: int) -> None:
         """Drop an unsent request; one whose answer is overdue has a second for it."""
         post = self._posts.pop(upstream_id, None)
@@ -126,6 +136,7 @@ class SseWire(Wire):
             return
         if fault is None or self._hearer is None:
             return
+        self._gone = self._gone or post.status in {404, 410}  # before the refused call is told
         if upstream_id is not None:
             self._hearer.refuse(upstream_id, fault.reason, str(fault))
         if post.status in {404, 410}:

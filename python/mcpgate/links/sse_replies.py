@@ -11,7 +11,7 @@ from mcpgate.links.http_connection import HttpConnection
 from mcpgate.links.http_reply import HINTS, describe_redirect
 from mcpgate.links.sse_events import EventReader
 from mcpgate.links.target import Target, read_target
-from mcpgate.links.wire import Hearer
+from mcpgate.links.wires import Hearer
 
 _STREAM: Final = b"text/event-stream"
 _POST_BYTES: Final = 64 << 10

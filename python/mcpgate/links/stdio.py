@@ -8,7 +8,7 @@ from mcpgate.config.model import Server
 from mcpgate.errors import LinkFault
 from mcpgate.links.child import Child, build_env, start_child
 from mcpgate.links.setup import Setup
-from mcpgate.links.wire import Hearer, Wire, check_unread
+from mcpgate.links.wires import Hearer, Wire, check_unread
 
 SECOND_NS: Final = 1_000_000_000
 STDERR_LINES: Final = 200
@@ -26,6 +26,11 @@ class StdioWire(Wire):
         self._child: Child | None = None
         self._hearer: Hearer | None = None
         self._shown_ns = self._shown = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the child reads no more, also before its last words were heard."""
+        return self._child is None or not self._child.reads
 
     @property
     def pid(self) -> int:
@@ -59,6 +64,10 @@ class StdioWire(Wire):
         if fault is None and not child.write(body):
             return LinkFault("unavailable", "the server has closed its stdin")
         return fault
+
+    def is_unsent(self, _upstream_id: int) -> bool:
+        """Say no: a line that was written may have been read."""
+        return False
 
     def withdraw(self, upstream_id: int) -> None:
         """Do nothing: what was written is on its way."""

@@ -25,7 +25,7 @@ from mcpgate.links.http_reply import describe_redirect
 from mcpgate.links.setup import Setup
 from mcpgate.links.sse_replies import refuse_status
 from mcpgate.links.target import SOCKET, Target, check_headers, read_target
-from mcpgate.links.wire import UNREAD, Hearer, Wire, check_unread
+from mcpgate.links.wires import UNREAD, Hearer, Wire, check_unread
 
 CLOSE_S: Final = 2.0
 NORMAL: Final = 1000
@@ -64,6 +64,11 @@ class WebSocketWire(Wire, asyncio.Protocol):
         self._ping_ns = int(setup.ping_s * 1e9)
         self._heard_ns = self._pinged_ns = 0
 
+    @property
+    def ended(self) -> bool:
+        """Whether the connection is closed or closing."""
+        return self._transport is None or self._frames.state is not State.OPEN
+
     async def start(self, hearer: Hearer) -> None:
         """Connect and shake hands."""
         self._hearer = hearer
@@ -92,6 +97,10 @@ class WebSocketWire(Wire, asyncio.Protocol):
             self._frames.send_text(body)
             self._flush()
         return fault
+
+    def is_unsent(self, _upstream_id: int) -> bool:
+        """Say no: what was written may have been read."""
+        return False
 
     def withdraw(self, upstream_id: int) -> None:
         """Do nothing: what was written is on its way."""

@@ -10,16 +10,31 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol, final
+from typing import Final, final
 
 from mcpgate.config.model import Server
 from mcpgate.errors import LinkFault
-from mcpgate.gate import LISTS, LOG, NOTICE, PROGRESS, REPLY, REQUEST, UNREADABLE
-from mcpgate.links.call import OpenCall
+from mcpgate.gate import (
+    BATCHED,
+    LISTS,
+    LOG,
+    NOTICE,
+    PING,
+    PROGRESS,
+    REPLY,
+    REQUEST,
+    UNREADABLE,
+    UPDATED,
+    Address,
+    cut_batch,
+    is_array,
+)
+from mcpgate.links.call import OpenCall, find_asked
 from mcpgate.links.lost import Lost
 from mcpgate.links.rpc import (
     MODERN,
     Own,
+    build_cancel,
     build_listen,
     build_own,
     build_stamp,
@@ -27,88 +42,26 @@ from mcpgate.links.rpc import (
     read_result,
 )
 from mcpgate.links.setup import Setup
+from mcpgate.links.wires import Wire
+from mcpgate.links.wishes import Wishes
 from mcpgate.links.workers import Workers
-from mcpgate.model import Forward, Peer
+from mcpgate.model import COMMON, Forward, Peer, Terms
 
 QUIET_NS: Final = 10_000_000_000
 NEVER_NS: Final = 1 << 62
 SHORTEST_S: Final = 1.0
 LONGEST_S: Final = 30.0
-UNREAD: Final = "the server does not read what it is sent"
 
 log = logging.getLogger(__name__)
-
-
-class Hearer(Protocol):
-    """Who hears what comes over a wire."""
-
-    def take_message(self, message: bytes) -> None:
-        """Take one message."""
-        ...
-
-    def take_overlong(self, ends: bytes) -> None:
-        """Take the beginning and the end of a message that was too long."""
-        ...
-
-    def take_foreign(self, message: bytes) -> None:
-        """Take what came in a form that no message has."""
-        ...
-
-    def refuse(self, upstream_id: int, reason: str, text: str) -> None:
-        """End one call."""
-        ...
-
-    def take_end(self, text: str) -> None:
-        """Take note that the wire is of no more use."""
-        ...
-
-
-class Wire(Protocol):
-    """What carries messages to one server and back."""
-
-    async def start(self, hearer: Hearer, /) -> None:
-        """Reach the server; raise LinkFault."""
-        ...
-
-    def settle(self, revision: str, /) -> None:
-        """Take note of the revision that is spoken."""
-        ...
-
-    def write(self, body: bytes, upstream_id: int | None, /) -> LinkFault | None:
-        """Send a message, a request with its id; a fault means that it was surely not sent."""
-        ...
-
-    async def deliver(self, body: bytes, /) -> None:
-        """Send a message that must arrive before any later one; raise LinkFault.
-
-        As it is here for a wire that keeps the order in which it is written to.
-        """
-        fault = self.write(body, None)
-        if fault is not None:
-            raise fault
-
-    def withdraw(self, upstream_id: int, /) -> None:
-        """Do not send a request that is still unsent."""
-        ...
-
-    async def close(self) -> None:
-        """Leave the server."""
-        ...
-
-
-def check_unread(unwritten: int, body: bytes, write_bytes: int) -> LinkFault | None:
-    """Refuse a message that has to wait behind too much; alone it may have any size."""
-    if unwritten and unwritten + len(body) > write_bytes:
-        return LinkFault("unavailable", UNREAD)
-    return None
 
 
 @final
 class WireLink:
     """Carry calls over one wire."""
 
-    def __init__(self, server: Server, setup: Setup, wire: Wire) -> None:
+    def __init__(self, server: Server, setup: Setup, wire: Wire, terms: Terms = COMMON) -> None:
         self.wire = wire
+        self._owned = terms.owned
         self._server = server
         self._setup = setup
         self._wheel = setup.wheel
@@ -117,9 +70,11 @@ class WireLink:
         self._loop = asyncio.get_running_loop()
         self._workers = Workers()
         self._lost = Lost()
-        self._closed = False
+        self._closed = self._batches = False
         self._stamp = b""
+        self._updated: Callable[[str], None] | None = None
         self._peer: Peer | None = None
+        self._wishes = Wishes(self, self._workers)
         self._notice: Callable[[int], None] | None = None
         self._missed = 0
         self._said_ns = -QUIET_NS
@@ -134,14 +89,26 @@ class WireLink:
         """Why the link is no longer usable; empty while it is."""
         return self._lost.reason
 
+    @property
+    def usable(self) -> bool:
+        """Whether a call can still reach the server over this link, as far as is known."""
+        return not self._lost and not self.wire.ended
+
+    @property
+    def open_calls(self) -> int:
+        """How many calls are open."""
+        return len(self._calls)
+
     def settle(self, revision: str) -> None:
         """Take note of the revision that is spoken."""
+        self._batches = revision == BATCHED
         self._stamp = build_stamp(self._setup.version) if revision == MODERN else b""
         self.wire.settle(revision)
 
     def meet(self, peer: Peer) -> None:
         """Take note of whom this link leads to."""
         self._peer = peer
+        self._wishes.meet(peer)
 
     def call(self, forward: Forward, upstream_id: int, deadline_ns: int) -> OpenCall:
         """Send a judged message."""
@@ -167,7 +134,7 @@ class WireLink:
         deadline_ns = NEVER_NS
         if timeout_s is not None:
             deadline_ns = self._setup.clock.now() + int(timeout_s * 1e9)
-        return self.call(_Message(own.body), own.upstream_id, deadline_ns)
+        return self.call(own, own.upstream_id, deadline_ns)
 
     async def hear(self, call: OpenCall) -> bytes:
         """Wait for the reply to a request of our own and forget the request."""
@@ -176,7 +143,7 @@ class WireLink:
         finally:
             call.close()
 
-    def post(self, body: bytes) -> None:
+    def tell(self, body: bytes) -> None:
         """Send a message that has no reply."""
         fault = self._write(body, None)
         if fault is not None:
@@ -186,15 +153,28 @@ class WireLink:
         """Send a message that must arrive before any later one; raise LinkFault."""
         await self.wire.deliver(body)
 
-    def listen(self, notice: Callable[[int], None]) -> None:
+    def set_level(self, level: int) -> asyncio.Future[None] | None:
+        """Have the server log from this severity on; return what to wait for before a call."""
+        return self._wishes.set_level(level)
+
+    def watch(self, uris: frozenset[str]) -> None:
+        """Have the server tell of changes of these resources and no others."""
+        self._wishes.watch(uris, self._subscribe)
+
+    def listen(
+        self, notice: Callable[[int], None], updated: Callable[[str], None] | None = None
+    ) -> None:
         """Have `notice` hear which lists changed."""
-        self._notice = notice
+        self._notice, self._updated = notice, updated
         missed, self._missed = self._missed, 0
         if missed:
             notice(missed)
         if self._peer is not None and self._peer.era == "modern":
             params = build_listen(self._peer.capabilities)
             self._workers.start(partial(self._subscribe, params))
+
+    async def wait_listening(self) -> None:
+        """Wait for nothing: the one wire is there."""
 
     async def wait_lost(self) -> str:
         """Return the reason once the link is no longer usable."""
@@ -223,13 +203,24 @@ class WireLink:
             call = self._calls[address.id]
             if not call.full:  # nobody reads: progress may be lost, replies never
                 call.put(message, final=False)
-        elif kind == NOTICE:
-            self._take_notice(address.id, len(message))
-        elif kind == REQUEST:
-            self.post(address.body)
+        elif kind in {NOTICE, UPDATED, REQUEST}:
+            self._take_unasked(message, address)
         elif kind == UNREADABLE:
-            self.refuse(address.id, "unreadable", "the server's reply cannot be read")
-            self._count(len(message))
+            self._take_unread(message, address.id)
+
+    def _take_unasked(self, message: bytes, address: Address) -> None:
+        """Take what the server says on its own account."""
+        kind = address.kind
+        if kind == UPDATED:
+            if self._updated is not None:
+                self._updated(address.body.decode())
+        elif kind == REQUEST:
+            if address.id == PING or not self._hand_over(message):
+                self.tell(address.body)
+        elif address.id != LOG:
+            self._take_notice(address.id & LISTS)
+        elif not self._hand_over(message):
+            log.debug("server.log", extra={"server": self._server.name, "size": len(message)})
 
     def take_overlong(self, ends: bytes) -> None:
         """End the call whose reply was too long to be held."""
@@ -259,7 +250,7 @@ class WireLink:
     def cancel(self, call: OpenCall, body: bytes) -> None:
         """Tell the server that nobody waits."""
         if body and call.upstream_id in self._calls:
-            self.post(body)
+            self.tell(body)
 
     def forget(self, call: OpenCall) -> None:
         """Let go of a call; a late reply finds nobody."""
@@ -276,14 +267,31 @@ class WireLink:
             return LinkFault("unavailable", self._lost.reason)
         return self.wire.write(body, upstream_id)
 
-    def _take_notice(self, bits: int, size_bytes: int) -> None:
-        if bits & LISTS:
-            if self._notice is not None:
-                self._notice(bits & LISTS)
+    def _hand_over(self, message: bytes) -> bool:
+        """Give what a server says unasked to the call it belongs to; False where none is clear."""
+        call = find_asked(reversed(self._calls.values()), owned=self._owned)
+        if call is not None:
+            call.put(message, final=False)
+        return call is not None
+
+    def _take_unread(self, message: bytes, upstream_id: int) -> None:
+        """Take the messages of a batch; what is none ends the call that it seems to answer."""
+        messages = cut_batch(message) if self._batches else None
+        if messages is None:
+            self.refuse(upstream_id, "unreadable", "the server's reply cannot be read")
+            self._count(len(message))
+            return
+        for each in messages:
+            if is_array(each):
+                self._count(len(each))
             else:
-                self._missed |= bits & LISTS
-        elif bits == LOG:
-            log.debug("server.log", extra={"server": self._server.name, "size_bytes": size_bytes})
+                self.take_message(each)
+
+    def _take_notice(self, bits: int) -> None:
+        if bits and self._notice is not None:
+            self._notice(bits)
+        else:
+            self._missed |= bits
 
     def _blame(self, raw: bytes, reason: str, text: str) -> None:
         address = self._gate.address(raw)
@@ -305,29 +313,23 @@ class WireLink:
     def _end(self, text: str) -> None:
         self._lost.set(text)
         calls, self._calls = self._calls, {}
-        for call in calls.values():
-            call.fail(LinkFault("lost", text))
+        for upstream_id, call in calls.items():
+            unsent = self.wire.is_unsent(upstream_id)
+            call.fail(LinkFault("unavailable" if unsent else "lost", text))
 
     async def _subscribe(self, params: bytes) -> None:
         delay_s = SHORTEST_S
         while params and not self._lost:
+            own = self.build("subscriptions/listen", params)
             try:
-                raw = await self.hear(self.ask(self.build("subscriptions/listen", params), None))
+                raw = await self.hear(self.ask(own, None))
             except LinkFault as fault:
                 log.debug("link.no_stream", extra={"reason": str(fault)})
                 return
+            except asyncio.CancelledError:
+                self.tell(build_cancel(own.upstream_id))
+                raise
             if is_error(raw):
                 return
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, LONGEST_S)
-
-
-@final
-class _Message:
-    """A message of our own in the form of a forward verdict."""
-
-    __slots__ = ("body", "head")
-
-    def __init__(self, body: bytes) -> None:
-        self.body = body
-        self.head = b""

@@ -19,18 +19,18 @@ WHOLE_BYTES: Final = 64 << 10
 class BodyReader:
     """Read bodies within a size and a time."""
 
-    __slots__ = ("_allowed_ns", "_limit", "_loop", "_reading")
+    __slots__ = ("_allowed_ns", "_loop", "_reading", "limit_bytes")
 
     def __init__(self, limit_bytes: int, allowed_ns: int) -> None:
         """Take the largest body and how long one may take."""
-        self._limit = limit_bytes
+        self.limit_bytes = limit_bytes
         self._allowed_ns = allowed_ns
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reading: dict[asyncio.Task[None], int] = {}
 
     def refuses(self, length: int, chunked: bool) -> str:
         """Return the reason to refuse a body by its headers, or an empty string."""
-        if length > self._limit:
+        if length > self.limit_bytes:
             return "too_large"
         return "invalid_request" if length < -1 or (chunked and length >= 0) else ""
 
@@ -72,7 +72,7 @@ class BodyReader:
         size = empty = 0
         async for piece in body:
             size += len(piece)
-            if size > self._limit:
+            if size > self.limit_bytes:
                 return "too_large"
             empty = 0 if piece else empty + 1
             pieces.append(piece)

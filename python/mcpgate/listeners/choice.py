@@ -7,10 +7,12 @@ from mcpgate.clock import Clock
 from mcpgate.config.model import Config, Listener, split_address
 from mcpgate.links.wheel import Wheel
 from mcpgate.listeners.heads import PeerRules, list_hosts
-from mcpgate.listeners.http import HttpFront, Parts
+from mcpgate.listeners.http import HttpFront
 from mcpgate.listeners.lines import LinesServer
 from mcpgate.listeners.native import NativeServer
+from mcpgate.listeners.parts import Parts
 from mcpgate.listeners.server import HttpServer
+from mcpgate.listeners.transports import Transports
 
 ListenerServer = HttpServer | NativeServer | LinesServer
 
@@ -28,15 +30,16 @@ def open_listener(
     listener: Listener, parts: Parts, wheel: Wheel, clock: Clock, lost: Callable[[], None]
 ) -> ListenerServer:
     """Make the server that the configuration names; it does not listen yet."""
-    make_front = partial(_make_front, parts, listener)
+    transports = Transports(listener, parts, clock.random)
+    make_front = partial(_make_front, transports, listener)
     if listener.kind == "native":
         return NativeServer(listener, make_front, wheel, clock)
     return HttpServer(listener, make_front, lost)
 
 
-def _make_front(parts: Parts, listener: Listener) -> HttpFront:
+def _make_front(transports: Transports, listener: Listener) -> HttpFront:
     host, port = split_address(listener.address)
     secure = listener.tls is not None
     hosts = list_hosts(host, port, secure, listener.hosts)
     own = [f"{'https' if secure else 'http'}://{name}" for name in hosts]
-    return HttpFront(parts, listener.path, PeerRules(hosts, [*own, *listener.origins]))
+    return HttpFront(transports, PeerRules(hosts, [*own, *listener.origins]))

@@ -1,13 +1,15 @@
-"""What a line shows at a glance, before it is judged (pure).
+"""What a message shows at a glance, before it is judged (pure).
 
-Rules: a glance only chooses who judges a line and whom an answer is for; whether the line is a
-message, and what it may do, the gate says.
+Rules: a glance only chooses who judges a message and whom an answer is for; whether it is
+one, and what it may do, the gate says.
 """
 
 import re
 from typing import Final, final
 
 import msgspec
+
+from mcpgate.gate import is_array
 
 _VERSION: Final = b"protocolVersion"
 _ID: Final = rb'"id"\s*:\s*(-?[0-9]{1,18}|"[^"\\]{0,100}")\s*'
@@ -46,8 +48,17 @@ class _Kind(msgspec.Struct, frozen=True):
     id: msgspec.Raw = msgspec.Raw()
 
 
+@final
+class _Reply(msgspec.Struct, frozen=True):
+    method: msgspec.Raw = msgspec.Raw()
+    result: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
+
+
 _messages: Final = msgspec.json.Decoder(_Message)
 _kinds: Final = msgspec.json.Decoder(_Kind)
+_replies: Final = msgspec.json.Decoder(_Reply)
+_batches: Final = msgspec.json.Decoder(list[_Reply])
 
 
 def declares_revision(line: bytes) -> bool:
@@ -66,6 +77,19 @@ def is_notification(line: bytes) -> bool:
         return not bytes(_kinds.decode(line).id)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
+
+
+def is_reply(line: bytes) -> bool:
+    """Say whether a message, or each of a batch, answers a request of ours."""
+    try:
+        seen = _batches.decode(line) if is_array(line) else [_replies.decode(line)]
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return bool(seen) and all(_answers(each) for each in seen)
+
+
+def _answers(seen: _Reply) -> bool:
+    return not bytes(seen.method) and bool(bytes(seen.result) or bytes(seen.error))
 
 
 def find_id(ends: bytes) -> bytes:

@@ -101,6 +101,13 @@ def accepts(accept: str | None, media: str) -> bool:
     return any(_bare(part) in wanted and not _is_refused(part) for part in accept.split(","))
 
 
+def prefers_stream(accept: str | None) -> bool:
+    """Say whether an Accept header names streams before JSON, and so asks for one."""
+    named = [_bare(part) for part in (accept or "").split(",")]
+    ranked = [media for media in named if media in ("text/event-stream", "application/json")]
+    return bool(ranked) and ranked[0] == "text/event-stream"
+
+
 def _bare(value: str) -> str:
     return value.split(";", maxsplit=1)[0].strip().lower()
 

@@ -1,4 +1,6 @@
-"""The HTTP front: MCP's Streamable HTTP, both eras on one path, as an RSGI application.
+"""The HTTP front: every transport of a listener, as an RSGI application.
+
+Streamable HTTP, both eras, and WebSocket share one path; HTTP+SSE has two beside it.
 
 Strategy: the head is weighed first (who, how long, how, what), then comes the body, then the gate;
 the caller is found by header, and what the body says is the gate's to judge. Nothing is awaited
@@ -8,22 +10,23 @@ is turned into a reply in one place, `_rescue`.
 """
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
+from functools import partial
 from typing import Final, final
 
-import msgspec
-
-from mcpgate.exchange import Exchange
-from mcpgate.gate import LISTS, Caller, Gate, Head, Verdict
+from mcpgate.gate import LISTS, Caller, Head, Verdict
 from mcpgate.listeners import heads
 from mcpgate.listeners.asked import Asked
-from mcpgate.listeners.body import BodyReader
+from mcpgate.listeners.parts import ANONYMOUS
 from mcpgate.listeners.rsgi import Headers, HttpProtocol, ProtocolClosed, Scope
+from mcpgate.listeners.session_sink import SessionSink
 from mcpgate.listeners.sink import STREAM_BUDGET_BYTES, HttpSink, Replies, clamp_status
-from mcpgate.sessions.open_exchange import OpenExchange
-from mcpgate.sessions.streams import Follower, Streams
+from mcpgate.listeners.transports import Transports
+from mcpgate.listeners.websocket import Handshake, WebSocketConnection, asks_for_websocket
+from mcpgate.sessions.batch import BEGUN, Begun
+from mcpgate.sessions.refusals import reword
+from mcpgate.sessions.streams import Follower
 
-ANONYMOUS: Final = "anonymous"
 _ALLOW_LEGACY: Final = ("allow", "GET, POST, DELETE")
 _ALLOW_MODERN: Final = ("allow", "POST")
 _EVENTS: Final = "text/event-stream"
@@ -39,20 +42,6 @@ _log = logging.getLogger("mcpgate.listeners")
 
 
 @final
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the front of every listener shares."""
-
-    gate: Gate
-    exchange: Exchange
-    streams: Streams
-    bodies: BodyReader
-    live: set[HttpSink]
-    now: Callable[[], int]
-    record: Callable[[], bool]
-    ready: Callable[[], tuple[bool, bytes]]
-
-
-@final
 class HttpFront:
     """Answer every request of one listener."""
 
@@ -62,21 +51,22 @@ class HttpFront:
         "_modern",
         "_no_head",
         "_parts",
-        "_path",
         "_peers",
-        "_replies",
+        "_posts_path",
+        "_transports",
+        "replies",
     )
 
-    def __init__(self, parts: Parts, path: str, peers: heads.PeerRules) -> None:
-        """Take the shared parts, the path that speaks MCP and who may come."""
-        self._parts = parts
-        self._path = path
+    def __init__(self, transports: Transports, peers: heads.PeerRules) -> None:
+        """Take what the listener carries, and who may come."""
+        room = transports.room
+        self._parts = room.parts
+        self._transports = transports
+        self._posts_path = transports.path if transports.http else None
         self._peers = peers
         self._media = heads.MediaRules()
-        self._replies = Replies(closing=False)
-        self._modern = parts.gate.new_caller(ANONYMOUS, modern=True)
-        self._legacy = parts.gate.new_caller(ANONYMOUS, modern=False)
-        self._no_head = Head(None, None, None, None, False)
+        self.replies = Replies(closing=False)
+        self._modern, self._legacy, self._no_head = room.modern, room.legacy, room.no_head
 
     def refuse(self, status: int) -> bytes:
         """Record that bytes which are no request were refused; return the body of the answer."""
@@ -88,7 +78,11 @@ class HttpFront:
 
     def retire(self) -> None:
         """End every connection with its next reply."""
-        self._replies = Replies(closing=True)
+        self.replies = Replies(closing=True)
+
+    def take_leave(self) -> None:
+        """End what lasts longer than a request, because the gateway ends."""
+        self._transports.room.retire()
 
     async def __rsgi__(self, scope: Scope, protocol: HttpProtocol) -> None:
         """Answer one request of granian's."""
@@ -99,7 +93,8 @@ class HttpFront:
     def weigh(self, scope: Scope) -> Asked:
         """Judge what a head asks for; the same head always asks for the same."""
         asked = Asked(scope)
-        if scope.path != self._path or scope.method != "POST":
+        if scope.path != self._posts_path or scope.method != "POST":
+            self._weigh_switch(asked)
             return asked
         headers = scope.headers
         get = headers.get
@@ -115,14 +110,40 @@ class HttpFront:
             asked.head = read_head(headers)
         else:
             asked.session = heads.read_single(headers, "mcp-session-id")
+            asked.streams = heads.prefers_stream(get("accept"))
             asked.head = self._no_head if asked.session is None else None
             if "mcp-method" in headers or "mcp-name" in headers:
                 asked.head = read_head(headers)
         return asked
 
+    def _weigh_switch(self, asked: Asked) -> None:
+        """Judge whether a head asks for a WebSocket, and whether it may have one."""
+        scope, transports = asked.scope, self._transports
+        headers = scope.headers
+        if scope.method != "GET" or scope.path != transports.path:
+            return
+        if not asks_for_websocket(headers):
+            return
+        asked.reason = self._check_peer(scope, headers)
+        if asked.reason:
+            return
+        asked.reason, asked.text = "invalid_request", transports.no_websocket
+        if asked.text:
+            return
+        handshake = Handshake(headers)
+        asked.text = handshake.text
+        if not asked.text:
+            asked.reason = "draining" if self._parts.streams.draining else ""
+        if not asked.reason:
+            asked.switch = partial(self._switch, handshake)
+
+    def _switch(self, handshake: Handshake) -> WebSocketConnection | None:
+        connection = WebSocketConnection(self._transports.room, handshake)
+        return connection if connection.welcome else None
+
     def answer(
         self, asked: Asked, protocol: HttpProtocol, body: bytes | None
-    ) -> OpenExchange | _Later | None:
+    ) -> Begun | _Later | None:
         """Answer one request, whatever happens; return what is not over yet.
 
         A body of None is still to come, and read from the protocol.
@@ -132,7 +153,7 @@ class HttpFront:
         except Exception as fault:  # noqa: BLE001 - the rescue: every client gets an answer
             self._rescue(protocol, fault)
             return None
-        return work if work is None or isinstance(work, OpenExchange) else self._see(work, protocol)
+        return work if work is None or isinstance(work, BEGUN) else self._see(work, protocol)
 
     async def _see(self, work: _Later, protocol: HttpProtocol) -> None:
         try:
@@ -145,16 +166,16 @@ class HttpFront:
             _log.debug("client.left")
         else:
             _log.error("listener.failed", exc_info=fault)
-            self._refuse(protocol, "internal")
+            self.refuse_request(protocol, "internal")
 
     def _begin(
         self, asked: Asked, protocol: HttpProtocol, body: bytes | None
-    ) -> OpenExchange | _Later | None:
-        if not asked.posts:
-            return self._answer_other(asked.scope, protocol)
+    ) -> Begun | _Later | None:
         if asked.reason:
-            self._refuse(protocol, asked.reason)
+            self.refuse_request(protocol, asked.reason, text=asked.text)
             return None
+        if not asked.posts:
+            return self._answer_other(asked, protocol)
         if body is None:
             return self._read(asked, protocol)
         return self._carry(asked, protocol, body)
@@ -164,15 +185,13 @@ class HttpFront:
         parts = self._parts
         raw = await parts.bodies.read(protocol, asked.length, parts.now())
         if isinstance(raw, str):
-            self._refuse(protocol, raw)
+            self.refuse_request(protocol, raw)
             return
         work = self._carry(asked, protocol, raw)
         if work is not None:
             await work
 
-    def _carry(
-        self, asked: Asked, protocol: HttpProtocol, raw: bytes
-    ) -> OpenExchange | _Later | None:
+    def _carry(self, asked: Asked, protocol: HttpProtocol, raw: bytes) -> Begun | _Later | None:
         """Find the caller and hand the message on."""
         caller: Caller | None
         if asked.modern:
@@ -181,21 +200,33 @@ class HttpFront:
             session = asked.session
             caller = self._legacy if session is None else self._find_caller(session)
             if caller is None:
-                self._refuse(protocol, "session_unknown")
+                self.refuse_request(protocol, "session_unknown")
                 return None
         parts = self._parts
-        sink = HttpSink(protocol, self._replies, parts.live)
+        sink: HttpSink | SessionSink
+        if asked.session is None:
+            sink = HttpSink(protocol, self.replies, parts.live)
+        else:
+            sink = SessionSink(protocol, self.replies, parts.sessions, caller, asked.streams)
         begun = parts.exchange.begin(raw, caller, asked.head, sink)
-        if begun is None or isinstance(begun, OpenExchange):
+        if begun is None or isinstance(begun, BEGUN):
             return begun
-        return self._follow(protocol, sink, caller, begun)
+        return self._listen(protocol, caller, begun)
 
-    def _answer_other(self, scope: Scope, protocol: HttpProtocol) -> _Later | None:
-        """Answer what brings no message."""
-        if scope.path != self._path:
+    def _answer_other(self, asked: Asked, protocol: HttpProtocol) -> _Later | None:
+        """Answer what brings no message of Streamable HTTP."""
+        scope, transports = asked.scope, self._transports
+        sse = transports.sse
+        if scope.path == self._posts_path:
+            return self._open_or_end(scope, protocol)
+        if sse is not None and scope.path in (sse.stream_path, sse.post_path):
+            reason = self._check_peer(scope, scope.headers)
+            if not reason:
+                return sse.answer(scope, protocol, self)
+            self.refuse_request(protocol, reason)
+        else:
             self._answer_beside(scope, protocol)
-            return None
-        return self._open_or_end(scope, protocol)
+        return None
 
     def _open_or_end(self, scope: Scope, protocol: HttpProtocol) -> _Later | None:
         """Open or end what a session has besides its requests."""
@@ -204,25 +235,24 @@ class HttpFront:
         reason = self._check_peer(scope, headers)
         method = scope.method
         if reason:
-            self._refuse(protocol, reason)
+            self.refuse_request(protocol, reason)
         elif heads.is_modern(get("mcp-protocol-version")):
-            self._refuse(protocol, "method_not_allowed", _ALLOW_MODERN)
+            self.refuse_request(protocol, "method_not_allowed", _ALLOW_MODERN)
         elif method not in ("GET", "DELETE"):
-            self._refuse(protocol, "method_not_allowed", _ALLOW_LEGACY)
+            self.refuse_request(protocol, "method_not_allowed", _ALLOW_LEGACY)
         else:
             session = heads.read_single(headers, "mcp-session-id")
             caller = None if session is None else self._find_caller(session)
             if session is None:
-                self._refuse(protocol, "session_missing")
+                self.refuse_request(protocol, "session_missing")
             elif caller is None:
-                self._refuse(protocol, "session_unknown")
+                self.refuse_request(protocol, "session_unknown")
             elif method == "DELETE":
                 self._end_session(protocol, session, caller)
             elif not heads.accepts(get("accept"), _EVENTS):
-                self._refuse(protocol, "not_acceptable", principal=caller.principal)
+                self.refuse_request(protocol, "not_acceptable", principal=caller.principal)
             else:
-                sink = HttpSink(protocol, self._replies, self._parts.live)
-                return self._follow(protocol, sink, caller, None)
+                return self._read_on(protocol, caller, get("last-event-id") or "")
         return None
 
     def _check_peer(self, scope: Scope, headers: Headers) -> str:
@@ -235,59 +265,86 @@ class HttpFront:
     def _end_session(self, protocol: HttpProtocol, session: str, caller: Caller) -> None:
         parts = self._parts
         if not parts.gate.end_session(session, caller.principal, parts.now()):
-            self._refuse(protocol, "session_unknown", principal=caller.principal)
+            self.refuse_request(protocol, "session_unknown", principal=caller.principal)
             return
         parts.record()
         parts.streams.end_session(caller.session)
-        protocol.response_empty(204, self._replies.empty)
+        parts.exchange.end_session(caller.session)
+        parts.sessions.replays.end_session(caller.session)
+        protocol.response_empty(204, self.replies.empty)
 
-    async def _follow(
-        self, protocol: HttpProtocol, sink: HttpSink, caller: Caller, listen: Verdict | None
-    ) -> None:
-        """Keep a stream open until its client leaves or we end it."""
+    async def _listen(self, protocol: HttpProtocol, caller: Caller, listen: Verdict) -> None:
+        """Keep a listen request open until its client leaves or we end it."""
         streams = self._parts.streams
         reason = streams.refuses()
         if reason:
-            self._refuse(protocol, reason, principal=caller.principal)
+            self.refuse_request(protocol, reason, principal=caller.principal)
             return
+        sink = HttpSink(protocol, self.replies, self._parts.live)
         sink.limit(STREAM_BUDGET_BYTES)
-        if listen is None:
-            sink.open()
-            follower = Follower(sink, LISTS, session=caller.session, subscription=b"")
-        else:
-            sink.write(listen.body)
-            follower = Follower(sink, listen.streams, session="", subscription=listen.subscription)
-        streams.add(follower)
+        sink.write(listen.body)
+        follower = Follower(sink, listen.streams, session="", subscription=listen.subscription)
+        streams.add(follower, listen.watches)
         try:
             await sink.hold()
         finally:
             streams.discard(follower)
 
+    async def _read_on(self, protocol: HttpProtocol, caller: Caller, event: str) -> None:
+        """Send what followed an event, or what the session's own stream has not sent yet."""
+        streams, sessions = self._parts.streams, self._parts.sessions
+        reason = streams.refuses()
+        found = None if reason else sessions.replays.find(caller.session, event)
+        if found is None:
+            self.refuse_request(protocol, reason or "event_unknown", principal=caller.principal)
+            return
+        track, after = found
+        sink = HttpSink(protocol, self.replies, self._parts.live)
+        if not track.own:
+            await sessions.read(sink, track, after, caller)
+            return
+        sink.limit(STREAM_BUDGET_BYTES)
+        follower = Follower(track, LISTS, session=caller.session, subscription=b"")
+        streams.add(follower)
+        try:
+            await sessions.read(sink, track, after, caller)
+        finally:
+            if track.unread:
+                streams.rest(follower)
+            else:
+                streams.discard(follower)
+
     def _answer_beside(self, scope: Scope, protocol: HttpProtocol) -> None:
         """Answer what is not MCP: is the process alive, is it ready."""
         path = scope.path
         if path == "/healthz":
-            protocol.response_bytes(200, self._replies.json, b'{"status":"ok"}')
+            protocol.response_bytes(200, self.replies.json, b'{"status":"ok"}')
         elif path == "/readyz":
             ready, detail = self._parts.ready()
-            protocol.response_bytes(200 if ready else 503, self._replies.json, detail)
+            protocol.response_bytes(200 if ready else 503, self.replies.json, detail)
         else:
-            self._refuse(protocol, "path_unknown")
+            self.refuse_request(protocol, "path_unknown")
 
-    def _refuse(
+    def refuse_request(
         self,
         protocol: HttpProtocol,
         reason: str,
         *more: tuple[str, str],
         principal: str = ANONYMOUS,
+        status: int = 0,
+        text: str = "",
     ) -> None:
-        """Refuse before a message exists, with an event of it."""
+        """Refuse before a message exists, with an event of it.
+
+        Without a status and a text it gets those of the reason.
+        """
         parts = self._parts
         verdict = parts.gate.refuse(reason, principal, parts.now())
         parts.record()
         _log.debug("request.refused", extra={"reason": reason, "event": verdict.event})
-        headers = [*self._replies.json, *more]
-        protocol.response_bytes(clamp_status(verdict.status), headers, verdict.body)
+        headers = [*self.replies.json, *more]
+        body = reword(verdict.body, text) if text else verdict.body
+        protocol.response_bytes(clamp_status(status or verdict.status), headers, body)
 
 
 def read_head(headers: Headers) -> Head:

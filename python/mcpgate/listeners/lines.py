@@ -8,10 +8,10 @@ import asyncio
 from typing import Final, final
 
 from mcpgate.errors import GatewayFault
-from mcpgate.gate import Head
 from mcpgate.links.wheel import Wheel
-from mcpgate.listeners.http import ANONYMOUS, Parts
 from mcpgate.listeners.lines_connection import LinesConnection
+from mcpgate.listeners.parts import Parts
+from mcpgate.listeners.room import Room
 from mcpgate.listeners.sockets import BACKLOG
 from mcpgate.unix import CLIENTS_NAME, bind_private, remove
 
@@ -20,7 +20,7 @@ CONNECTIONS: Final = 1_000
 
 @final
 class LinesServer:
-    """Serve the clients of one state directory; the room that their connections share."""
+    """Serve the clients of one state directory."""
 
     url: Final = ""  # clients find it by the state directory
 
@@ -29,18 +29,12 @@ class LinesServer:
         self._path = f"{state_dir}/{CLIENTS_NAME}"
         self._wheel = wheel
         self._server: asyncio.Server | None = None
-        self._connections: dict[LinesConnection, None] = {}
-        self._vacant: asyncio.Future[None] | None = None
-        self._count = 0
+        self._room = Room(parts, "", message_bytes, CONNECTIONS)
+        self._connections: set[LinesConnection] = set()
         self._stopping = False
-        self.parts = parts
-        self.message_bytes = message_bytes
-        self.modern = parts.gate.new_caller(ANONYMOUS, modern=True)
-        self.legacy = parts.gate.new_caller(ANONYMOUS, modern=False)
-        self.no_head = Head(None, None, None, None, False)
 
     def __len__(self) -> int:
-        return len(self._connections)
+        return len(self._room)
 
     async def start(self) -> None:
         """Listen; raise GatewayFault if the socket cannot be made."""
@@ -50,7 +44,9 @@ class LinesServer:
             text = f"socket {self._path} cannot be made: {fault.strerror or fault}"
             raise GatewayFault("internal", text) from fault
         self._server = await asyncio.get_running_loop().create_unix_server(
-            lambda: LinesConnection(self), sock=bound, backlog=BACKLOG
+            lambda: LinesConnection(self._room, self._connections),
+            sock=bound,
+            backlog=BACKLOG,
         )
         self._wheel.every(self._look)
 
@@ -59,8 +55,7 @@ class LinesServer:
 
     def retire(self) -> None:
         """Take no more messages; what is in work is answered."""
-        for connection in list(self._connections):
-            connection.retire()
+        self._room.retire()
 
     async def stop(self, within_s: float) -> bool:
         """Accept no more and let clients end; say False if some did not in time.
@@ -73,29 +68,12 @@ class LinesServer:
             remove(self._path)
         again, self._stopping = self._stopping, True
         self.retire()
-        if self._connections:
-            self._vacant = asyncio.get_running_loop().create_future()
-            await asyncio.wait({self._vacant}, timeout=within_s)
+        ended = await self._room.wait_vacant(within_s)
         if again:
-            for connection in list(self._connections):
-                connection.abort()
-        if again or not self._connections:
+            self._room.abort()
+        if again or ended:
             self._wheel.never(self._look)
-        return not self._connections
-
-    def add(self, connection: LinesConnection) -> str:
-        """Keep a connection and name its space of ids; empty if there are too many."""
-        if len(self._connections) >= CONNECTIONS or self._stopping:
-            return ""
-        self._connections[connection] = None
-        self._count += 1
-        return f"line-{self._count}"
-
-    def discard(self, connection: LinesConnection) -> None:
-        """Forget a connection that is gone."""
-        self._connections.pop(connection, None)
-        if not self._connections and self._vacant is not None and not self._vacant.done():
-            self._vacant.set_result(None)
+        return ended
 
     def _look(self) -> None:
         for connection in list(self._connections):

@@ -22,6 +22,7 @@ from mcpgate.links.wheel import Wheel
 from mcpgate.listeners.certificate import look
 from mcpgate.listeners.native_connection import NativeConnection, NativeFront
 from mcpgate.listeners.sockets import BACKLOG, claim
+from mcpgate.listeners.websocket import WebSocketConnection
 
 CONNECTIONS: Final = 10_000
 HANDSHAKE_S: Final = 10.0
@@ -35,6 +36,10 @@ class Front(NativeFront, Protocol):
 
     def retire(self) -> None:
         """End every connection with its next reply."""
+        ...
+
+    def take_leave(self) -> None:
+        """End what lasts longer than a request."""
         ...
 
 
@@ -69,7 +74,7 @@ class NativeHouse:
         self.outbox = Outbox(loop)
         self._clock = clock
         self._limit = limit
-        self._connections: dict[NativeConnection, None] = {}
+        self._connections: dict[NativeConnection | WebSocketConnection, None] = {}
         self._vacant: asyncio.Future[None] | None = None
         self._second = -1
         self._looked_ns = 0
@@ -88,7 +93,12 @@ class NativeHouse:
         self._connections[connection] = None
         return True
 
-    def discard(self, connection: NativeConnection) -> None:
+    def replace(self, connection: NativeConnection, other: WebSocketConnection) -> None:
+        """Keep what a connection became instead of it."""
+        self._connections[other] = None
+        self._connections.pop(connection, None)
+
+    def discard(self, connection: NativeConnection | WebSocketConnection) -> None:
         """Forget a connection that is gone."""
         self._connections.pop(connection, None)
         if not self._connections and self._vacant is not None and not self._vacant.done():
@@ -206,6 +216,7 @@ class NativeServer:
     def retire(self) -> None:
         """End every connection with its next reply, because the gateway ends."""
         self._front.retire()
+        self._front.take_leave()
 
     async def stop(self, within_s: float) -> bool:
         """Accept no more and let open requests end; say False if some did not in time.

@@ -21,7 +21,8 @@ from mcpgate.listeners.native_head import HEAD_BYTES, Head, HeadFault, find_bare
 from mcpgate.listeners.native_reply import encode_refusal
 from mcpgate.listeners.native_request import NativeRequest
 from mcpgate.listeners.rsgi import HttpProtocol, Scope
-from mcpgate.sessions.open_exchange import OpenExchange
+from mcpgate.listeners.websocket import WebSocketConnection
+from mcpgate.sessions.batch import BEGUN, Begun
 
 HEAD_NS: Final = 10_000_000_000
 IDLE_NS: Final = 75_000_000_000
@@ -30,7 +31,7 @@ LINGER_NS: Final = 2_000_000_000
 CLOGGED_BYTES: Final = 64 << 10
 UNREAD_BYTES: Final = 16 << 20
 SEEN_BYTES: Final = 4 << 10
-Work = OpenExchange | Coroutine[object, None, None]
+Work = Begun | Coroutine[object, None, None]
 """What is not over yet when a request was handed to the front."""
 _log = logging.getLogger("mcpgate.listeners")
 
@@ -64,8 +65,12 @@ class House(Protocol):
         """Keep a connection; say False if there are too many."""
         ...
 
-    def discard(self, connection: "NativeConnection") -> None:
+    def discard(self, connection: "NativeConnection | WebSocketConnection") -> None:
         """Forget a connection that is gone."""
+        ...
+
+    def replace(self, connection: "NativeConnection", other: WebSocketConnection) -> None:
+        """Keep what a connection became instead of it."""
         ...
 
 
@@ -99,7 +104,7 @@ class NativeConnection(asyncio.Protocol):
         self.loop = house.loop
         self._transport: asyncio.Transport | None = None
         self._request: NativeRequest | None = None
-        self._work: OpenExchange | asyncio.Task[None] | None = None
+        self._work: Begun | asyncio.Task[None] | None = None
         self._buffer = self._seen = b""
         self._head: Head | None = None
         self._asked: Asked | None = None
@@ -265,6 +270,9 @@ class NativeConnection(asyncio.Protocol):
 
     def _begin(self, head: Head, asked: Asked, rest: bytes) -> None:
         """Take what came of the body, and hand the request to the front."""
+        if asked.switch is not None and not head.old:
+            self._switch(asked.switch(), rest)
+            return
         whole: bytes | None = None
         request = self._request = NativeRequest(self, head)
         if len(rest) >= head.length and not head.chunked:
@@ -280,11 +288,23 @@ class NativeConnection(asyncio.Protocol):
         work = self._house.front.answer(asked, request, whole)
         if work is None:
             self._end()
-        elif isinstance(work, OpenExchange):
+        elif isinstance(work, BEGUN):
             self._work = work
             work.then(self._end)
         else:
             self._work = self.loop.create_task(self._see(work))
+
+    def _switch(self, other: WebSocketConnection | None, rest: bytes) -> None:
+        """Speak HTTP no longer: hand the transport on, with what came behind the head."""
+        transport = self._transport
+        if other is None or transport is None:
+            self._refuse(503, "too many connections")
+            return
+        self._house.replace(self, other)
+        self.proceed()
+        self._outbox.flush()
+        self._transport, self._ending = None, True
+        other.take_over(self._house, transport, rest)
 
     def _feed(self, request: NativeRequest, data: bytes) -> None:
         try:

@@ -3,7 +3,8 @@
 Strategy: llhttp reads each head with a parser of its own, which never sees a second request; what
 it would let pass and another reader might understand otherwise is refused here.
 Rules: an origin-form target, one length or exactly `chunked`, HTTP/1.1 or HTTP/1.0. Who
-may come, how large and what are the front's to judge, not these lines'. Upgrade is not taken up.
+may come, how large and what are the front's to judge, not these lines'. What an Upgrade asks
+for is not taken up here.
 """
 
 import re
@@ -75,11 +76,12 @@ class Head:
         "method",
         "old",
         "path",
+        "query_string",
     )
 
     def __init__(self, method: str, target: str, fields: Fields) -> None:
         """Take the request line and the fields; framing and the rest are set by `read_head`."""
-        path = target.partition("?")[0]
+        path, _, self.query_string = target.partition("?")
         self.method = method
         self.path = unquote(path) if "%" in path else path
         self.authority: str | None = None

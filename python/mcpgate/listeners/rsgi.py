@@ -58,6 +58,11 @@ class Scope(Protocol):
         ...
 
     @property
+    def query_string(self) -> str:
+        """What follows the path, as it was sent."""
+        ...
+
+    @property
     def authority(self) -> str | None:
         """The authority of an absolute target."""
         ...

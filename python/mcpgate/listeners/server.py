@@ -50,6 +50,10 @@ class Front(Protocol):
         """End every connection with its next reply."""
         ...
 
+    def take_leave(self) -> None:
+        """End what lasts longer than a request."""
+        ...
+
 
 @final
 class Granian(GranianServer):
@@ -130,6 +134,7 @@ class HttpServer:
         """End every connection with its next reply, because the gateway ends."""
         if self._front is not None:
             self._front.retire()
+            self._front.take_leave()
 
     async def stop(self, within_s: float) -> bool:
         """Accept no more and let open requests end; say False if some did not in time."""

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Final, final
 
-from mcpgate.listeners.framing import KEEP_ALIVE, OPENING, encode_event
+from mcpgate.listeners.framing import KEEP_ALIVE, OPENING, encode_event, encode_priming
 from mcpgate.listeners.rsgi import HeaderList, Reply, Transport, Watcher
 
 REPLY_BUDGET_BYTES: Final = 64 << 20
@@ -43,6 +43,19 @@ def clamp_status(status: int) -> int:
     return status if 200 <= status <= 599 else 500
 
 
+def send_whole(
+    protocol: Reply, replies: Replies, status: int, body: bytes, session: str = ""
+) -> None:
+    """Send a whole reply."""
+    if not body:
+        protocol.response_empty(clamp_status(status), replies.empty)
+        return
+    headers = replies.json
+    if session:
+        headers = [*headers, ("mcp-session-id", session)]
+    protocol.response_bytes(clamp_status(status), headers, body)
+
+
 @final
 class HttpSink:
     """Send one reply through granian, whole or as a stream."""
@@ -67,7 +80,7 @@ class HttpSink:
         self._ended = False
         self._transport: Transport | None = None
         self._watcher: Watcher | None = None
-        self._over: asyncio.Future[None] | None = None
+        self._over: Callable[[], None] | None = None
 
     def send(self, status: int, body: bytes, session: str = "") -> None:
         """Send the whole reply; after a first message, send its last one."""
@@ -75,25 +88,24 @@ class HttpSink:
             if body:
                 self.write(body)
             self.end()
-        elif not body:
-            self._protocol.response_empty(clamp_status(status), self._replies.empty)
         else:
-            headers = self._replies.json
-            if session:
-                headers = [*headers, ("mcp-session-id", session)]
-            self._protocol.response_bytes(clamp_status(status), headers, body)
+            send_whole(self._protocol, self._replies, status, body, session)
 
     def write(self, message: bytes) -> bool:
         """Send one of several messages; say False once the stream is over its budget."""
         return self._put(encode_event(message))
 
+    def put(self, event: str, message: bytes) -> bool:
+        """Send one message, or none, under a name; say False once the stream is over."""
+        return self._put(encode_event(message, event) if message else encode_priming(event))
+
     def beat(self) -> None:
         """Show the client and what is between that the stream lives."""
         self._put(KEEP_ALIVE)
 
-    def open(self) -> None:
+    def open(self, first: bytes = OPENING) -> None:
         """Begin a stream that has no message yet."""
-        self._put(OPENING)
+        self._put(first)
 
     def end(self) -> None:
         """End the reply without a further message: an empty stream if nothing was sent."""
@@ -101,23 +113,42 @@ class HttpSink:
             return
         if self._transport is None:
             self._start()
+        self.leave()
+
+    def leave(self) -> None:
+        """Take note that there is nobody to send anything to."""
+        if self._ended:
+            return
         self._ended = True
         self._transport = None
         self._live.discard(self)
-        if self._over is not None and not self._over.done():
-            self._over.set_result(None)
+        over, self._over = self._over, None
+        if over is not None:
+            over()
 
     async def hold(self) -> None:
         """Wait until the client leaves or the stream is ended."""
-        if self._ended:
-            return
-        self._over = asyncio.get_running_loop().create_future()
-        self.watch(self.end)
+        over = asyncio.get_running_loop().create_future()
+        self.stay(lambda: None if over.done() else over.set_result(None))
         try:
-            await self._over
+            await over
         finally:
             self.unwatch()
             self.end()
+
+    def start(self) -> None:
+        """Do nothing: the reply begins with its first message."""
+
+    def rest(self) -> None:
+        """Do nothing: the stream goes on."""
+
+    def stay(self, over: Callable[[], None]) -> None:
+        """Call back once, when the client leaves or the stream is ended."""
+        if self._ended:
+            over()
+            return
+        self._over = over
+        self.watch(self.leave)
 
     def limit(self, budget_bytes: int) -> None:
         """Give the stream another budget."""
@@ -130,6 +161,7 @@ class HttpSink:
 
     def unwatch(self) -> None:
         """Care no longer whether the client leaves."""
+        self._over = None
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.cancel()

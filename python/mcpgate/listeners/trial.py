@@ -32,6 +32,9 @@ class Nobody:
     def retire(self) -> None:
         """Stay as it is."""
 
+    def take_leave(self) -> None:
+        """Have nothing that lasts."""
+
 
 async def shake_hands(tls: Tls) -> None:
     """Serve with this certificate and connect once; raise OSError if that fails."""

@@ -7,19 +7,23 @@ from typing import Final, final
 
 QUIET_NS: Final = 200_000_000
 LIMIT_NS: Final = 2_000_000_000
+PACE_NS: Final = 1_000_000_000
 
 
 @final
 class Debounce:
     """Hold bits until no more came for a while, but never for long."""
 
-    def __init__(self, quiet_ns: int = QUIET_NS, limit_ns: int = LIMIT_NS) -> None:
+    def __init__(
+        self, quiet_ns: int = QUIET_NS, limit_ns: int = LIMIT_NS, pace_ns: int = PACE_NS
+    ) -> None:
         """Wait `quiet_ns` after the last notice, at most `limit_ns` after the first.
 
-        Between two takings lie `limit_ns` as well.
+        Between two takings lie `pace_ns`.
         """
         self._quiet_ns = quiet_ns
         self._limit_ns = limit_ns
+        self._pace_ns = pace_ns
         self._bits = 0
         self._first_ns = 0
         self._last_ns = 0
@@ -47,5 +51,5 @@ class Debounce:
         if due is None or now < due:
             return 0
         bits, self._bits = self._bits, 0
-        self._free_ns = now + self._limit_ns
+        self._free_ns = now + self._pace_ns
         return bits

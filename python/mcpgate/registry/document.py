@@ -10,12 +10,13 @@ from typing import Final, Literal, final
 import msgspec
 
 from mcpgate.config.firewall import Checks, ServerChecks, decide
-from mcpgate.config.model import Arguments, Config, Results, Secrets, Server
+from mcpgate.config.model import Arguments, Config, Isolation, Results, Secrets, Server
 from mcpgate.model import Era, Peer, TransportName
 from mcpgate.registry.catalog import ServerEntries
 
 FORMAT: Final = 1
 DEPTH: Final = 64
+FIRST: Final = "2024-11-05"
 
 EntryKind = Literal["tool", "prompt", "resource", "template"]
 _Raws = tuple[msgspec.Raw, ...]
@@ -89,6 +90,9 @@ class ServerPart(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str]
     deadline_ms: int
     completions: bool
+    logging: bool = False
+    subscribe: bool = False
+    isolation: Isolation = "shared"
     instructions: str
     firewall: FirewallPart = FirewallPart()
     exceptions: tuple[ExceptionPart, ...] = ()
@@ -160,7 +164,10 @@ def _build_server(
         environment=server.environment,
         labels=server.labels,
         deadline_ms=int(server.deadline_s * 1000),
-        completions=peer.offers("completions") if peer else False,
+        completions=_completes(peer),
+        logging=peer.offers("logging") if peer else False,
+        subscribe=peer.offers("resources", "subscribe") if peer else False,
+        isolation=server.isolation,
         instructions=peer.instructions if peer else "",
         firewall=_build_firewall(checks.own),
         exceptions=_list_exceptions(checks),
@@ -171,6 +178,11 @@ def _build_server(
         resources=entries.resources if entries else (),
         templates=entries.templates if entries else (),
     )
+
+
+def _completes(peer: Peer | None) -> bool:
+    """Say whether a server may complete arguments; the first revision had no way to say no."""
+    return peer is not None and (peer.offers("completions") or peer.revision == FIRST)
 
 
 def _build_firewall(checks: Checks) -> FirewallPart:
@@ -189,6 +201,18 @@ def _list_exceptions(checks: ServerChecks) -> tuple[ExceptionPart, ...]:
     )
 
 
+def _rebuild_capabilities(part: ServerPart) -> msgspec.Raw:
+    """Declare again what a document kept of a server's capabilities."""
+    declared: dict[str, dict[str, bool]] = {}
+    if part.completions:
+        declared["completions"] = {}
+    if part.logging:
+        declared["logging"] = {}
+    if part.subscribe:
+        declared["resources"] = {"subscribe": True}
+    return msgspec.Raw(msgspec.json.encode(declared))
+
+
 def read_entries(part: ServerPart) -> ServerEntries | None:
     """Return the entries of a server in an older document, None when it was not known yet."""
     if not (part.tools or part.prompts or part.resources or part.templates):
@@ -199,7 +223,7 @@ def read_entries(part: ServerPart) -> ServerEntries | None:
         name="",
         version="",
         instructions=part.instructions,
-        capabilities=msgspec.Raw(b'{"completions":{}}' if part.completions else b"{}"),
+        capabilities=_rebuild_capabilities(part),
     )
     return ServerEntries(
         peer=peer,

@@ -3,13 +3,15 @@
 Strategy: open, remember the era, hand the link to the pool, listen, fetch every list, then wait
 for whichever comes first: lists changed, entries too old, link lost, server leaves. A lost link
 leaves the pool at once, its entries stay in the catalog, and the next try comes after a growing
-delay. Listening begins before the lists are fetched, so that no change falls in between.
+delay: at once, but only once for each loss, if a call waits for it and the lost link had been of
+use. A child is gone before its successor starts; any other lost link is closed beside, for calls
+that it has sent may still be answered. Listening begins before the lists are fetched, so that no
+change falls in between.
 Nothing a server does leaves its keeper: each fault becomes the reason in its status.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Final, Literal, Protocol, final
 
 import msgspec
@@ -17,7 +19,7 @@ import msgspec
 from mcpgate.config.model import Server
 from mcpgate.errors import GateError, LinkFault
 from mcpgate.gate import LISTS
-from mcpgate.model import Era, Link, Peer, ServerStatus
+from mcpgate.model import COMMON, Era, Link, Peer, ServerStatus, Terms
 from mcpgate.registry.backoff import Condition, Happening, choose_delay, turn
 from mcpgate.registry.catalog import Catalog, ServerEntries, merge
 from mcpgate.registry.debounce import Debounce
@@ -30,11 +32,34 @@ CLOSE_S: Final = 10.0
 DRAIN_NS: Final = 10_000_000_000
 TTL_FLOOR_MS: Final = 5_000
 RETRY_MS: Final = 30_000
+RETURN_NS: Final = 5_000_000_000
+OF_USE_NS: Final = 1_000_000_000
 
 _Phase = Literal["idle", "opening", "tending", "closing"]
-Opener = Callable[[Server, Era | None], Awaitable[tuple[Link, Peer]]]
 
 log = logging.getLogger("mcpgate.registry")
+
+
+class Opener(Protocol):
+    """Who opens links."""
+
+    async def __call__(
+        self, server: Server, hint: Era | None, terms: Terms = COMMON, /
+    ) -> tuple[Link, Peer]:
+        """Open a link to a server whose era may be known; raise GateError."""
+        ...
+
+
+class News(Protocol):
+    """Who watches single resources."""
+
+    def list_wanted(self, server: str) -> frozenset[str]:
+        """Return the resources of a server that somebody watches."""
+        ...
+
+    def tell_updated(self, server: str, uri: str) -> None:
+        """Tell everyone who watches a resource that it changed."""
+        ...
 
 
 class Pool(Protocol):
@@ -48,6 +73,14 @@ class Pool(Protocol):
         """Take the link out, unless another one took its place."""
         ...
 
+    def retire(self, server: str, link: Link) -> object:
+        """Close a link after its open calls."""
+        ...
+
+    def end(self, server: str) -> object:
+        """Close what else leads to a server that leaves or changes."""
+        ...
+
 
 @final
 class Means(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +91,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     catalog: Catalog
     eras: Eras
     waiter: Waiter
+    news: News
 
 
 @final
@@ -74,6 +108,7 @@ class Keeper:
         self._hurry = asyncio.Event()
         self._leaving = False
         self._probe = False
+        self._awaited = self._of_use = False
         self._phase: _Phase = "idle"
         self._task: asyncio.Task[None] | None = None
         self._link: Link | None = None
@@ -95,9 +130,19 @@ class Keeper:
         self.server = server
         self._wake.set()
 
+    def revive(self) -> int:
+        """Try at once, the first time after a loss; say until when a link may come, 0 for never."""
+        if self._leaving:
+            return 0
+        self._awaited = True
+        self._wake.set()
+        condition = self._condition
+        return (self._clock.now() if condition.state == "up" else condition.since_ns) + RETURN_NS
+
     def leave(self, *, at_once: bool = False) -> None:
         """Take no new calls, let open ones end for a while unless `at_once`, then end."""
         self._leaving = True
+        self._means.pool.end(self.server.name)
         if at_once:
             self._hurry.set()
         if self._link is not None:
@@ -133,8 +178,11 @@ class Keeper:
         try:
             link, peer = await self._open()
             try:
+                opened_ns = self._clock.now()
                 fault = await self._tend(link, peer)
                 if fault is not None:
+                    long = self._clock.now() - opened_ns >= OF_USE_NS
+                    self._of_use = long or not self._condition.failures
                     self._turn("failed", fault.reason, str(fault))
             finally:
                 await self._end(link)
@@ -171,7 +219,8 @@ class Keeper:
             lost = group.create_task(link.wait_lost())
             lost.add_done_callback(lambda _: self._wake.set())
             try:
-                link.listen(self._note)
+                link.listen(self._note, self._update)
+                link.watch(self._means.news.list_wanted(self.server.name))
                 await self._keep_fresh(link, peer, lost)
             except GateError as fault:
                 return fault
@@ -222,7 +271,10 @@ class Keeper:
             else:
                 self._means.catalog.mark_stale(self.server.name)
         finally:
-            await self._close(link)
+            if self._leaving or self.server.transport == "stdio":
+                await self._close(link)
+            else:
+                self._means.pool.retire(self.server.name, link)
             self._phase = "idle"
 
     async def _close(self, link: Link) -> None:
@@ -233,11 +285,17 @@ class Keeper:
             log.warning("link.close_timeout", extra={"server": self.server.name})
 
     async def _pause(self) -> None:
-        """Wait before the next try, unless the server leaves."""
+        """Wait before the next try, unless the server leaves or a call asks for it now."""
         until = self._clock.now() + choose_delay(self._condition.failures, self._clock.random(4))
         while not self._leaving and self._clock.now() < until:
+            if self._awaited and self._of_use:
+                break
             self._wake.clear()
             await self._means.waiter.wait(self._wake, until)
+        self._awaited = self._of_use = False
+
+    def _update(self, uri: str) -> None:
+        self._means.news.tell_updated(self.server.name, uri)
 
     def _note(self, bits: int) -> None:
         self._changes.note(bits & LISTS, self._clock.now())

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import final
 
 from mcpgate.config.model import Server
-from mcpgate.model import ServerStatus
+from mcpgate.errors import LinkFault
+from mcpgate.model import Link, Peer, ServerStatus, Terms
 from mcpgate.registry.era import digest_address
 from mcpgate.registry.keeper import Keeper, Means
 
@@ -55,6 +56,19 @@ class Keepers:
         for gone in {old.name for old in self._servers} - {new.name for new in servers}:
             self._means.eras.forget(gone)
         self._servers = tuple(servers)
+
+    def revive(self, server: str) -> int:
+        """Have a server's lost link opened again; say until when it may come, 0 for never."""
+        keeper = self._keepers.get(server)
+        return 0 if keeper is None or self._stopping.is_set() else keeper.revive()
+
+    async def open_link(self, server: str, terms: Terms) -> tuple[Link, Peer]:
+        """Open one more link to a server, which looks after itself; raise GateError."""
+        keeper = self._keepers.get(server)
+        if keeper is None:
+            raise LinkFault("unavailable", f"there is no server {server!r}")
+        known = self._means.eras.find(keeper.server)
+        return await self._means.open_link(keeper.server, known, terms)
 
     def list_status(self) -> list[ServerStatus]:
         """Return what an operator sees of each configured server, in order."""

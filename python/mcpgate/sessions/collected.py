@@ -26,6 +26,12 @@ class Collected:
     def end(self) -> None:
         """Have no reply."""
 
+    def start(self) -> None:
+        """Do nothing: the reply begins with its first message."""
+
+    def rest(self) -> None:
+        """Do nothing: the stream goes on."""
+
     def watch(self, gone: Callable[[], None]) -> None:
         """Stay, whatever would be called for leaving."""
         del gone

@@ -19,6 +19,13 @@ def list_changed(bits: int, subscription: bytes) -> list[bytes]:
     ]
 
 
+def updated(uri: bytes, subscription: bytes) -> bytes:
+    """Build the notification that a resource changed; `uri` is a JSON string."""
+    meta = b"," + _META % subscription if subscription else b""
+    method = b"notifications/resources/updated"
+    return b'{"jsonrpc":"2.0","method":"%b","params":{"uri":%b%b}}' % (method, uri, meta)
+
+
 def complete(subscription: bytes) -> bytes:
     """Build the empty result that ends a listen request."""
     meta = _META % subscription

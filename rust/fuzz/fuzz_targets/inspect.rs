@@ -97,7 +97,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(head.is_empty() || head.ends_with("\r\n"));
         assert!(head.bytes().all(|byte| matches!(byte, 0x20..=0x7e | b'\r' | b'\n')));
         check_body(&GATE.review(input.server, ticket));
-        let start = format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":", ticket.upstream_id);
+        let start = format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":", ticket.upstream_id());
         let reply = [start.as_bytes(), input.server, b"}"].concat();
         let reviewed = GATE.review(&reply, ticket);
         check_body(&reviewed);

@@ -136,6 +136,34 @@ impl PyGate {
         PyBytes::new(py, &self.0.cancel(&ticket.get().0))
     }
 
+    fn park(
+        &self,
+        py: Python<'_>,
+        ticket: &Bound<'_, PyTicket>,
+        members: &[u8],
+        now: i64,
+    ) -> PyVerdict {
+        let ticket = &ticket.get().0;
+        self.judged(py, members, now, |gate| gate.park(ticket, members))
+    }
+
+    fn retry<'py>(
+        &self,
+        py: Python<'py>,
+        body: &[u8],
+        ticket: &Bound<'_, PyTicket>,
+        members: &[u8],
+        state: &[u8],
+    ) -> Bound<'py, PyBytes> {
+        let ticket = &ticket.get().0;
+        let guarded = || {
+            let again = || self.0.retry(body, ticket, members, state);
+            catch_unwind(AssertUnwindSafe(again)).unwrap_or_default()
+        };
+        let raw = if body.len() > LONG_BYTES { py.detach(guarded) } else { guarded() };
+        PyBytes::new(py, &raw)
+    }
+
     fn close(&self, ticket: &Bound<'_, PyTicket>, outcome: u8, now: i64) -> bool {
         self.0.close(&ticket.get().0, Outcome::ending(outcome), now)
     }

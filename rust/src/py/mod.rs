@@ -7,6 +7,7 @@ mod cutters;
 mod definitions;
 mod errors;
 mod gate;
+mod more;
 mod verdict;
 
 use pyo3::prelude::*;
@@ -27,6 +28,8 @@ mod _core {
     #[pymodule_export]
     use super::gate::PyGate;
     #[pymodule_export]
+    use super::more::{PyAnswer, PyAsk, PyWatch, declare, split};
+    #[pymodule_export]
     use super::verdict::{PyAddress, PySwap, PyTicket, PyVerdict};
 
     use pyo3::prelude::*;
@@ -35,7 +38,9 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let names = [
             "Address",
+            "Answer",
             "AppendFile",
+            "Ask",
             "Caller",
             "Gate",
             "Head",
@@ -45,9 +50,12 @@ mod _core {
             "Swap",
             "Ticket",
             "Verdict",
+            "Watch",
+            "declare",
             "fingerprint",
             "reasons",
             "rules",
+            "split",
         ];
         module.setattr("__all__", names)
     }

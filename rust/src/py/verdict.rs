@@ -5,7 +5,9 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::more::{PyAnswer, PyAsk, PyWatch};
 use crate::address::Address;
+use crate::bridge::More;
 use crate::gate::Swap;
 use crate::snapshot::Kind;
 use crate::ticket::Ticket;
@@ -19,7 +21,7 @@ pub struct PyTicket(pub Arc<Ticket>);
 impl PyTicket {
     #[getter]
     fn upstream_id(&self) -> i64 {
-        self.0.upstream_id
+        self.0.upstream_id()
     }
 
     #[getter]
@@ -30,6 +32,27 @@ impl PyTicket {
     #[getter]
     fn deadline_ns(&self) -> i64 {
         self.0.deadline_ns
+    }
+
+    #[getter]
+    fn within_ns(&self) -> i64 {
+        self.0.deadline_ns.saturating_sub(self.0.started_ns)
+    }
+
+    #[getter]
+    fn capabilities(&self) -> u8 {
+        self.0.declared().bits()
+    }
+
+    #[getter]
+    fn owner(&self) -> &str {
+        &self.0.owner
+    }
+
+    #[getter]
+    fn level(&self) -> i8 {
+        let level = self.0.asked_level.and_then(|level| i8::try_from(level.as_number()).ok());
+        level.unwrap_or(-1)
     }
 
     #[getter]
@@ -50,6 +73,10 @@ impl PyVerdict {
     pub fn new(py: Python<'_>, mut inner: Verdict) -> Self {
         let body = std::mem::take(&mut inner.body);
         Self { inner, body: PyBytes::new(py, &body).unbind() }
+    }
+
+    fn more(&self) -> Option<&More> {
+        self.inner.more.as_deref()
     }
 }
 
@@ -98,6 +125,49 @@ impl PyVerdict {
     #[getter]
     fn cancels<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.inner.cancels)
+    }
+
+    #[getter]
+    fn asking(&self) -> bool {
+        self.inner.more.is_some()
+    }
+
+    #[getter]
+    fn asks(&self, py: Python<'_>) -> Vec<PyAsk> {
+        let asks = self.more().map(|more| more.asks.iter());
+        asks.into_iter().flatten().map(|ask| PyAsk::new(py, ask)).collect()
+    }
+
+    #[getter]
+    fn answers(&self, py: Python<'_>) -> Vec<PyAnswer> {
+        let answers = self.more().map(|more| more.answers.iter());
+        answers.into_iter().flatten().map(|answer| PyAnswer::new(py, answer)).collect()
+    }
+
+    #[getter]
+    fn watches(&self, py: Python<'_>) -> Vec<PyWatch> {
+        let watches = self.more().map(|more| more.watches.iter());
+        watches.into_iter().flatten().map(|watch| PyWatch::new(py, watch)).collect()
+    }
+
+    #[getter]
+    fn back<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.more().map_or(&[], |more| &more.back))
+    }
+
+    #[getter]
+    fn handle(&self) -> i64 {
+        self.more().map_or(0, |more| more.handle)
+    }
+
+    #[getter]
+    fn again(&self) -> bool {
+        self.more().is_some_and(|more| more.again)
+    }
+
+    #[getter]
+    fn state<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.more().map_or(&[], |more| &more.state))
     }
 
     #[getter]

@@ -297,3 +297,14 @@ def test_places_are_found_in_a_file_that_is_broken_otherwise(tmp_path: Path) -> 
     places = find_places(path)
     assert (places.state_dir, places.events) == (str(tmp_path / "s"), str(tmp_path / "e"))
     assert find_places("", "/s").events == "/s/events"
+
+
+@pytest.mark.requirement("R-CONFIG", "R-LINK-KEYS")
+def test_a_server_is_shared_unless_it_says_otherwise(tmp_path: Path) -> None:
+    text = "servers:\n  - {name: a, transport: stdio, command: [x]%s}\n"
+    wanted = {"": "shared", **{f", isolation: {name}": name for name in ("principal", "session")}}
+    for more, isolation in wanted.items():
+        assert load(write(tmp_path, text % more)).servers[0].isolation == isolation
+    assert problems_of(write(tmp_path, text % ", isolation: sesion")) == [
+        '2:47: servers[0].isolation: "sesion" is not allowed; did you mean "session"?'
+    ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcpgate.config.model import Listener, Server, split_address
+from mcpgate.config.model import ClientTransport, Listener, Server, Tls, build_url, split_address
 from mcpgate.config.rules import check_listener, check_secrets, check_server
 from mcpgate.model import TransportName
 
@@ -165,3 +165,54 @@ def test_origins_and_hosts() -> None:
 def test_an_address_is_split() -> None:
     assert split_address("[::1]:80") == ("::1", 80)
     assert split_address("localhost:7332") == ("localhost", 7332)
+
+
+TAKEN = (
+    "/a/sse is where clients of HTTP+SSE come; choose another path, or list transports without sse"
+)
+
+
+@pytest.mark.requirement("R-CONFIG")
+@pytest.mark.parametrize(
+    ("listener", "found"),
+    [
+        (Listener(), []),
+        (Listener(kind="native", transports=("websocket", "http")), []),
+        (Listener(transports=("http", "sse")), []),
+        (
+            Listener(transports=("http", "websocket")),
+            ["websocket needs kind: native; this listener is granian"],
+        ),
+        (
+            Listener(transports=("http", "http")),
+            ["http is listed above; keep one of them"],
+        ),
+        (Listener(path="/sse", transports=("http",)), []),
+        (
+            Listener(path="/a/sse"),
+            [TAKEN],
+        ),
+    ],
+)
+def test_transports_of_a_listener(listener: Listener, found: list[str]) -> None:
+    assert [problem.text for problem in check_listener(listener)] == found
+
+
+@pytest.mark.requirement("R-CONFIG")
+@pytest.mark.parametrize(
+    ("listed", "url"),
+    [
+        (None, "http://127.0.0.1:7332/a/mcp"),
+        (("sse", "http"), "http://127.0.0.1:7332/a/mcp"),
+        (("websocket", "sse"), "http://127.0.0.1:7332/a/sse"),
+        (("websocket",), "ws://127.0.0.1:7332/a/mcp"),
+    ],
+)
+def test_the_address_is_of_the_first_transport(
+    listed: tuple[ClientTransport, ...] | None, url: str
+) -> None:
+    listener = Listener(path="/a/mcp", kind="native", transports=listed)
+    assert build_url(listener) == url
+    tls = Tls(certificate="c", key="k")
+    secure = Listener(path="/a/mcp", kind="native", transports=listed, tls=tls)
+    assert build_url(secure) == url.replace(":", "s:", 1)

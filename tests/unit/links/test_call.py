@@ -89,6 +89,9 @@ class Taken:
     def take(self, message: bytes) -> None:
         self.said.append(message)
 
+    def rest(self) -> None:
+        self.said.append("rest")
+
     def fail(self, fault: LinkFault) -> None:
         self.said.append(fault.reason)
 

@@ -12,6 +12,7 @@ from mcpgate.links.rpc import (
     find_changing,
     find_error_code,
     is_error,
+    offers_modern,
     read_discovery,
     read_hello,
     read_result,
@@ -92,6 +93,21 @@ def test_a_discovery_is_read() -> None:
         read_discovery(b'{"supportedVersions":["2025-11-25"]}')
     with pytest.raises(LinkFault):
         read_discovery(b'{"tools":[]}')
+
+
+@pytest.mark.requirement("R-ERA")
+@pytest.mark.parametrize(
+    ("code", "data", "offered"),
+    [
+        (-32022, b'{"supported":["2025-11-25","2026-07-28"]}', True),
+        (-32022, b'{"supported":["2025-11-25"]}', False),
+        (-32022, b'{"supported":5}', False),
+        (-32022, b"", False),
+        (-32021, b'{"supported":["2026-07-28"]}', False),
+    ],
+)
+def test_an_offer_of_the_modern_revision_is_seen(code: int, data: bytes, offered: bool) -> None:
+    assert offers_modern(RemoteError(code, "x", data)) is offered
 
 
 @pytest.mark.requirement("R-CHANGED")

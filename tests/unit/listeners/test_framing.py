@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpgate.gate import SseCutter
-from mcpgate.listeners.framing import KEEP_ALIVE, OPENING, encode_event
+from mcpgate.listeners.framing import KEEP_ALIVE, OPENING, encode_event, encode_priming
 
 
 @pytest.mark.requirement("R-SSE")
@@ -31,3 +31,12 @@ def test_comments_are_no_events() -> None:
 def test_round_trip(messages: list[bytes]) -> None:
     stream = b"".join(map(encode_event, messages))
     assert SseCutter(10_000).feed(stream) == messages
+
+
+@pytest.mark.requirement("R-RESUME")
+def test_names_travel_beside_messages() -> None:
+    cutter = SseCutter(1000)
+    assert cutter.feed(encode_priming("a-1-0")) == []
+    assert cutter.last_id == "a-1-0"
+    assert cutter.feed(encode_event(b'{\n"a":1}', "a-1-1")) == [b'{\n"a":1}']
+    assert cutter.last_id == "a-1-1"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mcpgate.listeners.glance import declares_revision, find_id, is_notification
+from mcpgate.listeners.glance import declares_revision, find_id, is_notification, is_reply
 from tests.support.gateways import hello, legacy, modern, notification
 
 pytestmark = pytest.mark.requirement("R-STDIO")
@@ -78,3 +78,21 @@ def test_the_id_of_a_long_request_is_found_at_either_end(request_id: object) -> 
 )
 def test_no_other_number_is_taken_for_an_id(line: bytes) -> None:
     assert find_id(line) == b"null"
+
+
+def test_a_reply_has_a_result_or_an_error_and_no_method() -> None:
+    assert is_reply(b'{"jsonrpc":"2.0","id":1,"result":{}}')
+    assert is_reply(b'{"error":{"code":1},"id":1}')
+    assert is_reply(b' [{"result":{},"id":1},{"error":{},"id":2}]')
+    for other in (
+        legacy("ping", {"result": 1}),
+        notification("notifications/cancelled"),
+        b'{"result":{},"method":"ping"}',
+        b'{"result":{}',
+        b"[]",
+        b"[[]]",
+        b'[{"result":{}},{"method":"ping"}]',
+        b"",
+        b"[" * 100_000,
+    ):
+        assert not is_reply(other)

@@ -1,72 +1,11 @@
 """A reply goes out whole or as a stream, within its budget."""
 
 import asyncio
-from collections.abc import Callable, Generator
 
 import pytest
 
 from mcpgate.listeners.sink import HttpSink, Replies, clamp_status
-
-
-class FakeWatcher:
-    """A client that leaves when told."""
-
-    def __init__(self) -> None:
-        self.callback: Callable[[object], None] | None = None
-        self.cancelled = False
-
-    def add_done_callback(self, callback: Callable[[object], None]) -> None:
-        self.callback = callback
-
-    def cancel(self) -> None:
-        self.cancelled = True
-        self.leave()
-
-    def leave(self) -> None:
-        if self.callback is not None:
-            self.callback(self)
-
-
-class Sent:
-    """What granian returns for queued bytes: done already."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield from ()
-
-
-class FakeTransport:
-    """Keep what was sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[bytes] = []
-
-    def send_bytes(self, data: bytes) -> Sent:
-        self.sent.append(data)
-        return Sent()
-
-
-class FakeReply:
-    """Granian's protocol object, as far as it replies."""
-
-    def __init__(self) -> None:
-        self.whole: list[tuple[int, list[tuple[str, str]], bytes]] = []
-        self.streams: list[list[tuple[str, str]]] = []
-        self.transport = FakeTransport()
-        self.watcher = FakeWatcher()
-
-    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
-        self.whole.append((status, headers, b""))
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self.whole.append((status, headers, body))
-
-    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> FakeTransport:
-        assert status == 200
-        self.streams.append(headers)
-        return self.transport
-
-    def client_disconnect(self) -> FakeWatcher:
-        return self.watcher
+from tests.support.replies import FakeReply
 
 
 def open_sink() -> tuple[FakeReply, HttpSink, set[HttpSink]]:
@@ -146,6 +85,36 @@ def test_stream_over_its_budget_is_cut() -> None:
     assert not sink.write(b"")
     assert len(reply.transport.sent) == 1
     assert not live
+
+
+@pytest.mark.requirement("R-RESUME")
+def test_named_messages_and_the_one_that_is_only_a_name() -> None:
+    reply, sink, _ = open_sink()
+    assert sink.put("a-1-0", b"")
+    assert sink.put("a-1-1", b"{}")
+    assert reply.transport.sent == [
+        b"id: a-1-0\nretry: 500\ndata: \n\n",
+        b"event: message\nid: a-1-1\ndata: {}\n\n",
+    ]
+    sink.end()
+    assert not sink.put("a-1-2", b"{}")
+
+
+@pytest.mark.requirement("R-RESUME")
+@pytest.mark.parametrize("leaves", [True, False])
+def test_who_stays_is_told_once_that_it_is_over(leaves: bool) -> None:
+    reply, sink, live = open_sink()
+    over: list[int] = []
+    sink.open()
+    sink.stay(lambda: over.append(1))
+    for _ in range(2):
+        if leaves:
+            reply.watcher.leave()
+        else:
+            sink.end()
+    assert (over, live) == ([1], set())
+    sink.stay(lambda: over.append(2))
+    assert over == [1, 2]
 
 
 @pytest.mark.requirement("R-SSE")

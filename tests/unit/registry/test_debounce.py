@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcpgate.registry.debounce import LIMIT_NS, QUIET_NS, Debounce
+from mcpgate.registry.debounce import LIMIT_NS, PACE_NS, QUIET_NS, Debounce
 
 
 @pytest.mark.requirement("R-CHANGED")
@@ -37,7 +37,7 @@ def test_a_server_that_changes_all_the_time_is_asked_at_an_even_pace() -> None:
             gathered.note(1, at)
         if gathered.take(at):
             taken.append(at)
-    assert taken == [QUIET_NS + n * LIMIT_NS for n in range(5)]
+    assert taken == [QUIET_NS + n * (PACE_NS + QUIET_NS) for n in range(9)]
 
 
 @pytest.mark.requirement("R-CHANGED")

@@ -59,8 +59,10 @@ def read_golden_entries(root: Path) -> list[tuple[str, ServerEntries | None]]:
     """Take the definitions from the golden file, as two servers would send them."""
     time, every = msgspec.json.decode(golden(root), type=Document).servers
     peers = [
-        peer("modern", "2026-07-28", '{"tools":{},"completions":{}}'),
-        peer("legacy", "2025-11-25", '{"tools":{}}'),
+        peer(
+            "modern", "2026-07-28", '{"completions":{},"logging":{},"resources":{"subscribe":true}}'
+        ),
+        peer("legacy", "2025-11-25", '{"tools":{},"logging":{}}'),
     ]
     return [
         (

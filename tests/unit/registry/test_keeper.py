@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from mcpgate.gate import LOG, PROMPTS, TOOLS
 from mcpgate.model import Peer
 from mcpgate.registry.catalog import Catalog
 from mcpgate.registry.era import Eras
-from mcpgate.registry.keeper import Keeper, Means
+from mcpgate.registry.keeper import RETURN_NS, Keeper, Means
 from mcpgate.registry.store import open_store
+from mcpgate.sessions.streams import Streams
 from tests.support.links import (
     FakeLink,
     FakeOpener,
@@ -42,6 +44,7 @@ class Bench:
             catalog=self.catalog,
             eras=eras,
             waiter=self.waiter,
+            news=Streams(),
         )
         self.keeper = Keeper(SERVER, means)
         self.task: asyncio.Task[None] | None = None
@@ -246,7 +249,7 @@ async def test_a_leaving_server_takes_no_new_calls_and_lets_open_ones_end(bench:
     link = FakeLink(make_tools("one"))
     await bench.start(link)
     bench.keeper.leave()
-    assert bench.pool.links == {}
+    assert (bench.pool.links, bench.pool.ended, bench.keeper.revive()) == ({}, ["a"], 0)
     await bench.waiter.advance(9)
     assert link.closes == 0
     await bench.waiter.advance(1)
@@ -307,3 +310,89 @@ async def test_a_draining_server_changes_the_catalog_no_more(bench: Bench) -> No
     assert bench.tools == []
     await bench.waiter.advance(10)
     assert link.closes == 1
+
+
+WEB = Server(name="a", transport="http", url="http://127.0.0.1:1/mcp")
+
+
+@pytest.mark.requirement("R-HEAL")
+async def test_who_waits_for_a_lost_link_is_not_kept_waiting(bench: Bench) -> None:
+    first, second = FakeLink(make_tools("one")), FakeLink(make_tools("two"))
+    await bench.start(first, second)
+    first.lose()
+    await settle()
+    assert bench.pool.links == {}
+    now = bench.waiter.clock.now()
+    assert bench.keeper.revive() == now + RETURN_NS
+    await settle()
+    assert bench.pool.links == {"a": second}
+    assert bench.waiter.clock.now() == now
+
+
+@pytest.mark.requirement("R-HEAL")
+async def test_who_waits_may_know_of_a_loss_before_its_keeper_does(bench: Bench) -> None:
+    first, second = FakeLink(make_tools("one")), FakeLink(make_tools("two"))
+    await bench.start(first, second)
+    bench.keeper.revive()
+    await settle()
+    assert bench.pool.links == {"a": first}
+    first.lose()
+    await settle()
+    assert bench.pool.links == {"a": second}
+
+
+@pytest.mark.requirement("R-HEAL")
+async def test_a_loss_is_healed_by_one_attempt_and_then_the_delays_grow(bench: Bench) -> None:
+    await bench.start(FakeLink(make_tools("one")))
+    await bench.waiter.advance(10)
+    link = bench.pool.links["a"]
+    assert isinstance(link, FakeLink)
+    link.lose()
+    for _ in range(5):
+        bench.keeper.revive()
+        await settle()
+    assert len(bench.opener.opened) == 2
+    bench.keeper.revive()
+    await bench.waiter.advance(0.5)
+    assert len(bench.opener.opened) == 2, "the second failure in a row waits up to 0.8 s"
+    down_ns = bench.keeper.revive()
+    await bench.waiter.advance(6)
+    assert bench.keeper.revive() == down_ns < bench.waiter.clock.now()
+
+
+@pytest.mark.requirement("R-HEAL")
+async def test_a_server_that_accepts_and_dies_is_not_hammered_by_calls(bench: Bench) -> None:
+    links = [FakeLink(make_tools("one")) for _ in range(40)]
+    for link in links:
+        link.lose()
+    await bench.start(*links)
+    for _ in range(600):
+        bench.keeper.revive()
+        await bench.waiter.advance(0.1)
+    assert len(bench.opener.opened) < 14
+
+
+@pytest.mark.requirement("R-HEAL")
+async def test_a_server_that_forgets_again_and_again_is_healed_each_time(bench: Bench) -> None:
+    links = [FakeLink(make_tools("one")) for _ in range(20)]
+    await bench.start(*links)
+    for link, following in pairwise(links):
+        assert bench.pool.links == {"a": link}
+        await bench.waiter.advance(2)
+        link.lose()
+        bench.keeper.revive()
+        await settle()
+        assert bench.pool.links == {"a": following}
+
+
+@pytest.mark.requirement("R-HEAL")
+async def test_a_lost_link_that_is_no_child_is_closed_beside(bench: Bench) -> None:
+    first, second = FakeLink(make_tools("one")), FakeLink(make_tools("two"))
+    bench.keeper.update(WEB)
+    await bench.start(first, second)
+    bench.keeper.revive()
+    first.lose()
+    await settle()
+    assert bench.pool.retired == [first]
+    assert first.closes == 0
+    assert bench.pool.links == {"a": second}

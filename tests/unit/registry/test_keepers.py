@@ -8,11 +8,14 @@ import msgspec
 import pytest
 
 from mcpgate.config.model import Server
+from mcpgate.errors import LinkFault
+from mcpgate.model import COMMON, Terms
 from mcpgate.registry.catalog import Catalog
 from mcpgate.registry.era import Eras
 from mcpgate.registry.keeper import Means
 from mcpgate.registry.keepers import Keepers
 from mcpgate.registry.store import open_store
+from mcpgate.sessions.streams import Streams
 from tests.support.links import (
     FakeLink,
     FakeOpener,
@@ -41,6 +44,7 @@ class Bench:
                 catalog=self.catalog,
                 eras=eras,
                 waiter=self.waiter,
+                news=Streams(),
             )
         )
 
@@ -167,3 +171,31 @@ async def test_cancelling_closes_every_link(tmp_path: Path) -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert link.closes == 1
+
+
+@pytest.mark.requirement("R-HEAL")
+async def test_a_lost_link_is_opened_again_for_who_asks_by_name(bench: Bench) -> None:
+    first, second = bench.expect("a", "one"), bench.expect("a", "two")
+    await bench.apply(A)
+    first.lose()
+    await settle()
+    assert bench.keepers.revive("a") > bench.waiter.clock.now()
+    await settle()
+    assert bench.pool.links == {"a": second}
+    assert bench.keepers.revive("unknown") == 0
+    bench.keepers.stop()
+    assert bench.keepers.revive("a") == 0
+
+
+@pytest.mark.requirement("R-LINK-KEYS")
+async def test_more_links_are_opened_to_a_server_as_it_is_now(bench: Bench) -> None:
+    bench.expect("a", "one")
+    more = bench.expect("a", "one")
+    await bench.apply(A)
+    terms = Terms(capabilities=b'{"roots":{}}', owned=True)
+    assert (await bench.keepers.open_link("a", terms))[0] is more
+    assert bench.opener.opened == [("a", None), ("a", "legacy")]
+    assert bench.opener.terms == [COMMON, terms]
+    assert bench.pool.links["a"] is not more
+    with pytest.raises(LinkFault, match="no server 'b'"):
+        await bench.keepers.open_link("b", terms)

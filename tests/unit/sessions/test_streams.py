@@ -106,3 +106,35 @@ def test_drain_ends_every_stream_in_its_own_way() -> None:
     assert (len(modern.messages), modern.ended) == (1, 1)
     assert b'"id":7' in modern.messages[0]
     assert (streams.refuses(), len(streams)) == ("draining", 0)
+
+
+@pytest.mark.requirement("R-RESUME")
+def test_resting_stream_is_told_and_takes_nobody_s_place() -> None:
+    streams = Streams(limit=1)
+    pipe = FakePipe()
+    first = Follower(pipe, LISTS, session="s", subscription=b"")
+    streams.add(first)
+    streams.rest(first)
+    assert (len(streams), streams.refuses()) == (0, "")
+    streams.announce(TOOLS)
+    assert len(pipe.messages) == 1
+    streams.add(Follower(pipe, LISTS, session="s", subscription=b""))
+    streams.announce(TOOLS)
+    assert (len(pipe.messages), pipe.ended, len(streams)) == (2, 0, 1)
+    streams.rest(first)  # another has its place
+    assert len(streams) == 1
+
+
+@pytest.mark.requirement("R-RESUME")
+def test_number_of_resting_streams_is_bounded() -> None:
+    streams = Streams(limit=2)
+    pipes = [FakePipe() for _ in range(4)]
+    for number, pipe in enumerate(pipes):
+        follower = Follower(pipe, LISTS, session=f"s{number}", subscription=b"")
+        streams.add(follower)
+        streams.rest(follower)
+    streams.announce(TOOLS)
+    assert [len(pipe.messages) for pipe in pipes] == [0, 0, 1, 1]
+    streams.end_session("s3")
+    streams.drain()
+    assert [pipe.ended for pipe in pipes] == [0, 0, 1, 1]
