@@ -79,6 +79,11 @@ REQUIREMENTS: Final = (
     Requirement("R-BENCH", "Each bench checks the replies that it measures", JOB),
     Requirement("R-FIGURES", "Figures are printed against their bars and fail when short", JOB),
     Requirement("R-PEERS", "Official clients list and call through the gateway", JOB),
+    Requirement(
+        "R-CONFORMANCE",
+        "The official suite has the same verdicts through the gateway as without it",
+        FIVE,
+    ),
     Requirement("R-SSE", "Streams are cut, kept open and ended as the protocol says", JOB),
     Requirement("R-RESUME", "A lost stream is resumed; nothing is missed, nothing twice", FIVE),
     Requirement("R-STDIO", "A client reaches the gateway by stdio as it does by HTTP", "issue 5"),

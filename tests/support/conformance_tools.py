@@ -1,84 +1,62 @@
 """The tools of the conformance server: what the official suite probes."""
 
 import json
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Final
 
 import anyio
 import mcp_types as t
-from mcp.server.subscriptions import InMemorySubscriptionBus, PromptsListChanged, ToolsListChanged
+from mcp.server.connection import Connection
+from mcp.server.context import ServerRequestContext
+from mcp.server.session import ServerSession
+from mcp.server.subscriptions import (
+    InMemorySubscriptionBus,
+    PromptsListChanged,
+    ServerEvent,
+    ToolsListChanged,
+)
 from mcp.shared.exceptions import MCPError
 
-PNG = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADU"
-    "lEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+from tests.support.conformance_content import (
+    BOOL,
+    STR,
+    Schema,
+    ask,
+    audio,
+    content,
+    done,
+    embed,
+    image,
+    need,
+    obj,
+    said,
+    sample,
+    text,
 )
-WAV = "UklGRiQAAABXQVZFZm10IBAAAAABAAEARKwAAIhYAQACABAAZGF0YQAAAAA="
+
+Context = ServerRequestContext[dict[str, object], object]
+Arguments = Mapping[str, object]
+Result = t.CallToolResult | t.InputRequiredResult
+Run = Callable[[Context, t.CallToolRequestParams, Arguments], Awaitable[Result]]
+Answers = Mapping[str, t.InputResponse]
+
+MODERN: Final = "2026-07-28"
 bus = InMemorySubscriptionBus()
 
 
-def text(s):
-    return t.TextContent(type="text", text=s)
-
-
-def image():
-    return t.ImageContent(type="image", data=PNG, mime_type="image/png")
-
-
-def audio():
-    return t.AudioContent(type="audio", data=WAV, mime_type="audio/wav")
-
-
-def embed(uri, body, mime="text/plain"):
-    return t.EmbeddedResource(
-        type="resource", resource=t.TextResourceContents(uri=uri, mime_type=mime, text=body)
-    )
-
-
-def done(*parts, **kw):
-    return t.CallToolResult(content=list(parts), **kw)
-
-
-def obj(required=(), **props):
-    return {
-        "type": "object",
-        "properties": props,
-        **({"required": list(required)} if required else {}),
-    }
-
-
-STR, BOOL = {"type": "string"}, {"type": "boolean"}
-
-
-def ask(msg, **props):
-    return t.ElicitRequest(
-        params=t.ElicitRequestFormParams(message=msg, requested_schema=obj(props.keys(), **props))
-    )
-
-
-def sample(prompt):
-    return t.CreateMessageRequest(
-        params=t.CreateMessageRequestParams(
-            messages=[t.SamplingMessage(role="user", content=text(prompt))], max_tokens=64
-        )
-    )
-
-
-def need(state=None, **requests):
-    return t.InputRequiredResult(input_requests=requests or None, request_state=state)
-
-
-def caps_of(ctx):
+def caps_of(ctx: Context) -> t.ClientCapabilities:
     return ctx.session.client_capabilities or t.ClientCapabilities()
 
 
-TOOLS = {}
+TOOLS: dict[str, tuple[t.Tool, Run]] = {}
 
 
-def tool(name, schema=None, description=None):
-    def register(fn):
+def tool(name: str, schema: Schema | None = None) -> Callable[[Run], Run]:
+    def register(fn: Run) -> Run:
         TOOLS[name] = (
             t.Tool(
                 name=name,
-                description=description or name.replace("_", " "),
+                description=name.replace("_", " "),
                 input_schema=schema or {"type": "object", "properties": {}},
             ),
             fn,
@@ -88,10 +66,10 @@ def tool(name, schema=None, description=None):
     return register
 
 
-def static(name, *parts, **kw):
+def static(name: str, *parts: t.ContentBlock, is_error: bool = False) -> None:
     @tool(name)
-    async def _(ctx, p, a):
-        return done(*parts, **kw)
+    async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
+        return done(*parts, is_error=is_error)
 
 
 static("test_simple_text", text("This is a simple text response for testing."))
@@ -114,7 +92,7 @@ static(
 )
 
 
-async def log3(ctx):
+async def log3(ctx: Context) -> Result:
     for line in ("Tool execution started", "Tool processing data", "Tool execution completed"):
         await ctx.session.send_log_message(
             level="info", data=line, related_request_id=ctx.request_id
@@ -124,17 +102,17 @@ async def log3(ctx):
 
 
 @tool("test_tool_with_logging")
-async def _(ctx, p, a):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
     return await log3(ctx)
 
 
 @tool("test_logging_tool")
-async def _(ctx, p, a):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
     return await log3(ctx)
 
 
 @tool("test_tool_with_progress")
-async def _(ctx, p, a):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
     for n in (0, 50, 100):
         await ctx.session.report_progress(n, 100, f"step {n}")
         await anyio.sleep(0.05)
@@ -142,27 +120,27 @@ async def _(ctx, p, a):
 
 
 @tool("test_sampling", obj(["prompt"], prompt=STR))
-async def _(ctx, p, a):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
     r = await ctx.session.create_message(
         messages=[t.SamplingMessage(role="user", content=text(a["prompt"]))],
         max_tokens=100,
         related_request_id=ctx.request_id,
     )
-    return done(text(f"LLM response: {getattr(r.content, 'text', '')}"))
+    return done(text(f"LLM response: {said(r)}"))
 
 
-async def elicit(ctx, msg, schema):
-    r = await ctx.session.elicit_form(msg, schema, related_request_id=ctx.request_id)
+async def elicit(ctx: Context, msg: object, schema: Schema) -> Result:
+    r = await ctx.session.elicit_form(str(msg), schema, related_request_id=ctx.request_id)
     return done(text(f"action={r.action} content={json.dumps(r.content or {})}"))
 
 
 @tool("test_elicitation", obj(["message"], message=STR))
-async def _(ctx, p, a):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
     return await elicit(ctx, a["message"], obj(["response"], response=STR))
 
 
 @tool("test_elicitation_sep1034_defaults")
-async def _(ctx, p, a):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
     return await elicit(
         ctx,
         "Please review the defaults",
@@ -177,8 +155,8 @@ async def _(ctx, p, a):
 
 
 @tool("test_elicitation_sep1330_enums")
-async def _(ctx, p, a):
-    def titled(*names):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
+    def titled(*names: str) -> list[dict[str, str]]:
         return [{"const": n, "title": n.title()} for n in names]
 
     return await elicit(
@@ -202,8 +180,9 @@ async def _(ctx, p, a):
 
 
 @tool("test_reconnection")
-async def _(ctx, p, a):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
     if ctx.close_sse_stream:  # only set on resumable legacy streams
+        await anyio.sleep(0.1)  # the stream's first event would be lost with it
         await ctx.close_sse_stream()
     await anyio.sleep(0.2)
     return done(text("Reconnection test completed"))
@@ -235,17 +214,17 @@ async def _(ctx, p, a):
         "additionalProperties": False,
     },
 )
-async def _(ctx, p, a):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
     return done(text(json.dumps(a)))
 
 
 @tool("test_x_mcp_header", obj(region={**STR, "x-mcp-header": "Region"}))
-async def _(ctx, p, a):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
     return done(text(f"region={a.get('region')}"))
 
 
 @tool("test_missing_capability")
-async def _(ctx, p, a):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
     if caps_of(ctx).sampling is None:
         raise MCPError(
             code=t.MISSING_REQUIRED_CLIENT_CAPABILITY,
@@ -255,28 +234,46 @@ async def _(ctx, p, a):
     return done(text("ok"))
 
 
-@tool("test_trigger_tool_change")
-async def _(ctx, p, a):
-    await bus.publish(ToolsListChanged())
+# What comes and goes: the suite says "mutate", and a list that is as before is no news.
+COMING: dict[str, set[str]] = {"tools": set(), "prompts": set()}
+# Who listed in a legacy session, to be told on the session's own stream.
+LEGACY_SESSIONS: dict[Connection, ServerSession] = {}
+
+
+def note_session(ctx: Context) -> None:
+    if ctx.protocol_version < MODERN:
+        LEGACY_SESSIONS[ctx.session._connection] = ctx.session
+
+
+async def change(kind: str, event: ServerEvent, notification: t.ServerNotification) -> Result:
+    COMING[kind] ^= {f"test_coming_{kind}"}
+    await bus.publish(event)
+    for session in list(LEGACY_SESSIONS.values()):
+        await session.send_notification(notification)
     return done(text("published"))
+
+
+@tool("test_trigger_tool_change")
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
+    return await change("tools", ToolsListChanged(), t.ToolListChangedNotification())
 
 
 @tool("test_trigger_prompt_change")
-async def _(ctx, p, a):
-    await bus.publish(PromptsListChanged())
-    return done(text("published"))
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
+    return await change("prompts", PromptsListChanged(), t.PromptListChangedNotification())
 
 
 # ---- multi round-trip (2026-07-28) ----
-def mrtr(name, first, keys, finish):
+def mrtr(
+    name: str,
+    first: Callable[[Context], Result],
+    keys: Collection[str],
+    finish: Callable[[Answers], str],
+) -> None:
     @tool(name)
-    async def _(ctx, p, a):
+    async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
         got = p.input_responses or {}
         return done(text(finish(got))) if set(keys) <= set(got) else first(ctx)
-
-
-def content(r):
-    return getattr(r, "content", None) or {}
 
 
 mrtr(
@@ -295,13 +292,13 @@ mrtr(
     "test_input_required_result_sampling",
     lambda c: need(capital_question=sample("Capital of France?")),
     ["capital_question"],
-    lambda g: getattr(g["capital_question"].content, "text", "?"),
+    lambda g: said(g["capital_question"]),
 )
 mrtr(
     "test_input_required_result_list_roots",
     lambda c: need(client_roots=t.ListRootsRequest()),
     ["client_roots"],
-    lambda g: f"{len(g['client_roots'].roots)} roots",
+    lambda g: g["client_roots"].model_dump_json(),
 )
 mrtr(
     "test_input_required_result_multiple_inputs",
@@ -317,8 +314,9 @@ mrtr(
 
 
 @tool("test_input_required_result_capabilities")
-async def _(ctx, p, a):
-    c, want = caps_of(ctx), {}
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
+    c = caps_of(ctx)
+    want: dict[str, t.InputRequest] = {}
     if c.sampling is not None:
         want["s"] = sample("hello")
     if c.elicitation is not None:
@@ -327,14 +325,14 @@ async def _(ctx, p, a):
 
 
 @tool("test_input_required_result_request_state")
-async def _(ctx, p, a):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
     if "confirm" in (p.input_responses or {}) and p.request_state == "nonce":
         return done(text("state-ok"))
     return need("nonce", confirm=ask("Confirm?", ok=BOOL))
 
 
 @tool("test_input_required_result_tampered_state")
-async def _(ctx, p, a):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
     return (
         done(text("state-ok"))
         if p.request_state
@@ -343,7 +341,7 @@ async def _(ctx, p, a):
 
 
 @tool("test_input_required_result_multi_round")
-async def _(ctx, p, a):
+async def _(ctx: Context, p: t.CallToolRequestParams, a: Arguments) -> Result:
     got, rnd = p.input_responses or {}, (p.request_state or "0")
     if rnd == "1" and "step1" in got:
         return need("2", step2=ask("Favourite colour?", color=STR))
