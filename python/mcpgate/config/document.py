@@ -186,10 +186,10 @@ def _build_mapping(document: Document, node: yaml.MappingNode, path: Where) -> V
 def _build_scalar(node: yaml.Node) -> Scalar:
     text = str(node.value)
     quoted = getattr(node, "style", None) in ("'", '"', "|", ">")
-    return text if quoted else _read_plain(text)
+    return text if quoted else read_plain(text)
 
 
-def _read_plain(text: str) -> Scalar:
+def read_plain(text: str) -> Scalar:
     """Read an unquoted scalar by the YAML 1.2 core schema."""
     if text in ("", "~", "null", "Null", "NULL"):
         return None

@@ -1,11 +1,12 @@
 """A configuration as the YAML that a person would have written."""
 
 import re
-from typing import Final
+from typing import Final, final
 
 import msgspec
 import yaml
 
+from mcpgate.config.document import read_plain
 from mcpgate.config.model import Server
 from mcpgate.config.references import is_hidden, looks_secret
 
@@ -17,10 +18,32 @@ def write_servers(servers: tuple[Server, ...]) -> tuple[str, tuple[str, ...]]:
     """Write servers as YAML without any secret; return it with the variables to set first."""
     variables: list[str] = []
     plain = [_write_server(server, variables) for server in servers]
-    body = yaml.safe_dump(
-        {"servers": plain}, sort_keys=False, allow_unicode=True, default_flow_style=False, width=96
+    return _HEAD + dump({"servers": plain}), tuple(variables)
+
+
+def dump(value: object) -> str:
+    """Write a value as YAML that we read back as the same."""
+    return yaml.dump(
+        value,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=False,
+        width=96,
     )
-    return _HEAD + body, tuple(variables)
+
+
+@final
+class _Dumper(yaml.SafeDumper):
+    """Quotes what only YAML 1.2, as we read it, takes for something else than text."""
+
+
+def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if isinstance(read_plain(text), str) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _write_text)
 
 
 def _write_server(server: Server, variables: list[str]) -> dict[str, object]:
