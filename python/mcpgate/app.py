@@ -278,7 +278,7 @@ class Gateway:
         await asyncio.wait({ending, hurrying}, return_when=asyncio.FIRST_COMPLETED)
         ending.cancel()
         hurrying.cancel()
-        core.exchange.open.stop_all()
+        core.exchange.stop_all()
 
     async def _wait_hurry(self) -> None:
         await self._hurry.wait()

@@ -78,6 +78,11 @@ class Exchange:
         sink.send(verdict.status, verdict.body, verdict.session)
         return verdict if ids and verdict.cancels else None
 
+    def stop_all(self) -> None:
+        """End every call, because the gateway ends; servers of parked ones are told."""
+        self.open.stop_all()
+        self.parked.end_all()
+
     def end_session(self, session: str) -> None:
         """Let go of what a session watches and of the links that are its own."""
         self.watches.leave(session)

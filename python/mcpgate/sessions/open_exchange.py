@@ -179,6 +179,9 @@ class OpenExchange:
         """Call the server once more, in the place of the call that is over."""
         if self.over:
             return
+        if not body:
+            self._fail("internal")
+            return
         if self.call is not None:
             self.call.close()
             self.call = None
