@@ -124,7 +124,8 @@ class Core:
         self.publisher = Publisher(self.gate, sources, LastGood(config.state_dir), waiter)
         self.quarantine = Quarantine(self.publisher, catalog, pins)
         self.publisher.subscribe(self.streams.announce)
-        for each in (self.align, self._sweep_bodies, self.sessions.sweep):
+        sweeps = (self._sweep_bodies, self.sessions.sweep, self.exchange.sweep)
+        for each in (self.align, *sweeps):
             self.wheel.every(each)
 
     def _make_setup(self, limits: Limits, release: str) -> Setup:

@@ -83,6 +83,10 @@ class Exchange:
         self.open.stop_all()
         self.parked.end_all()
 
+    def sweep(self) -> None:
+        """Forget parked calls that nobody came back for; the wheel calls it."""
+        self.parked.sweep(self.now())
+
     def end_session(self, session: str) -> None:
         """Let go of what a session watches and of the links that are its own."""
         self.watches.leave(session)

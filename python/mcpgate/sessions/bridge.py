@@ -13,7 +13,7 @@ from typing import Final, Protocol, final
 from mcpgate.gate import Answer, Ask, Caller, Gate, Ticket, Verdict
 from mcpgate.model import Call, Link
 from mcpgate.sessions.asks import Asks
-from mcpgate.sessions.parked import PARK_NS, Parked, ParkedCall, build_answer
+from mcpgate.sessions.parked import Parked, ParkedCall, build_answer
 
 INPUT_NS: Final = 300_000_000_000
 ROUNDS: Final = 10
@@ -139,9 +139,8 @@ class Bridge:
         """Have the client look for what is still asked for."""
         means, exchange = self._means, self._exchange
         now = means.now()
-        parked.call.deadline_ns = now + PARK_NS
         told = means.gate.park(exchange.ticket, parked.list_asks(), now)
-        means.parked.put(told.handle, parked)
+        means.parked.put(told.handle, parked, now)
         exchange.leave(told)
 
     # A legacy client.

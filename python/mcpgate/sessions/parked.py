@@ -3,7 +3,7 @@
 Strategy: a parked call is its own taker; what comes is kept until the request comes back with the
 input and takes the call over.
 Rules: a handle is good once; how many wait, for how long and with how much is bounded; a call that
-nobody comes back for is cancelled at its server.
+nobody comes back for in time is forgotten, answered or not, and its server told if it still works.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ KEPT_BYTES: Final = 1 << 20
 class ParkedCall:
     """One call that waits for input."""
 
-    __slots__ = ("_ended", "_size", "asks", "call", "cancel", "kept", "link")
+    __slots__ = ("_ended", "_size", "asks", "call", "cancel", "due_ns", "kept", "link")
 
     def __init__(
         self, call: Call, link: Link, cancel: bytes, ended: Callable[["ParkedCall"], None]
@@ -33,6 +33,7 @@ class ParkedCall:
         self.cancel = cancel
         self.asks: dict[bytes, Ask] = {}
         self.kept: list[bytes] = []
+        self.due_ns = 0
         self._size = 0
         self._ended = ended
 
@@ -85,9 +86,15 @@ class Parked:
         call.attach(parked)
         return parked
 
-    def put(self, handle: int, parked: ParkedCall) -> None:
+    def put(self, handle: int, parked: ParkedCall, now: int) -> None:
         """Keep a waiting call under a new handle."""
+        parked.due_ns = parked.call.deadline_ns = now + PARK_NS
         self._calls[handle] = parked
+
+    def sweep(self, now: int) -> None:
+        """End what nobody came back for; what waits longest stands first."""
+        while self._calls and (oldest := next(iter(self._calls.values()))).due_ns <= now:
+            self._end(oldest)
 
     def take(self, handle: int) -> ParkedCall | None:
         """Hand a call over to who came back for it."""

@@ -269,3 +269,22 @@ async def test_a_parked_call_that_nobody_wants_is_cancelled_at_its_server(world:
     other, _ = await park(world)
     world.path.exchange.parked.end_all()
     assert (len(other.cancelled), other.closed) == (1, 1)
+
+
+@pytest.mark.requirement("R-BRIDGE")
+async def test_a_parked_call_that_was_answered_is_forgotten_in_time_too(world: World) -> None:
+    exchange, clock = world.path.exchange, world.path.clock
+    answered, _ = await park(world)
+    answered.answer(OK)
+    clock.at += parked.PARK_NS - 1
+    open_call, told = await park(world)
+    exchange.sweep()
+    assert (answered.closed, open_call.closed, len(exchange.parked)) == (0, 0, 2)
+    clock.at += 1
+    exchange.sweep()
+    assert (answered.closed, open_call.closed, len(exchange.parked)) == (1, 0, 1)
+    assert isinstance(told["inputRequests"], dict)
+    sink = await come_back(world, told["requestState"], **dict.fromkeys(told["inputRequests"], YES))
+    open_call.answer(OK)
+    await asyncio.gather(*world.path.tasks)
+    assert sink.read()["id"] == "again"
