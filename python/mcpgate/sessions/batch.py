@@ -9,7 +9,6 @@ no part of one. To whom it sends, a batch is one reply: it is watched once, and 
 last message.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Generator
 from typing import Final, Protocol, final
@@ -19,6 +18,7 @@ import msgspec
 from mcpgate.gate import BATCH_MESSAGES, Caller, Gate, Head, Verdict, cut_batch, is_array
 from mcpgate.model import Sink
 from mcpgate.sessions.open_exchange import OpenExchange
+from mcpgate.sessions.opened import wait_over
 from mcpgate.sessions.refusals import reword
 
 KEPT_BYTES: Final = 8 << 20
@@ -96,15 +96,7 @@ class Batch:
         self._then = callback
 
     def __await__(self) -> Generator[object, None, None]:
-        if self.over:
-            return
-        done = asyncio.get_running_loop().create_future()
-        self._then = lambda: None if done.done() else done.set_result(None)
-        try:
-            yield from done
-        except BaseException:
-            self.cancel()
-            raise
+        return wait_over(self)
 
     def cancel(self) -> None:
         """Stop, because the client cannot be answered any more; nothing once it is over."""

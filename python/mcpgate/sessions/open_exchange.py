@@ -9,7 +9,6 @@ whoever waits for the sake of a connection waits no longer once a session's clie
 call that surely was not run is sent once more, on the link that replaces the lost one.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Generator
 from typing import Final, Protocol, final
@@ -20,7 +19,13 @@ from mcpgate.gate import Caller, Gate, Verdict
 from mcpgate.model import Call, Forward, Link, Links, Sink
 from mcpgate.sessions.asks import Asks
 from mcpgate.sessions.bridge import Bridge
-from mcpgate.sessions.opened import CANCELLED_BY_CLIENT, CUT, DRAINING, OpenCalls
+from mcpgate.sessions.opened import (
+    CANCELLED_BY_CLIENT,
+    CUT,
+    DRAINING,
+    OpenCalls,
+    wait_over,
+)
 from mcpgate.sessions.parked import Parked
 
 _REFUSE: Final = judge.REFUSE
@@ -114,15 +119,7 @@ class OpenExchange:
         self._then = callback
 
     def __await__(self) -> Generator[object, None, None]:
-        if self.over:
-            return
-        done = asyncio.get_running_loop().create_future()
-        self._then = lambda: None if done.done() else done.set_result(None)
-        try:
-            yield from done
-        except BaseException:
-            self.cancel()
-            raise
+        return wait_over(self)
 
     def take(self, message: bytes) -> None:
         """Review what the server sent and send it on."""

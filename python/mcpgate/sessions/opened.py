@@ -4,6 +4,8 @@ Rules: a session's call is found by the id that its client gave it, so that only
 cancel it; a stopped call is over at once.
 """
 
+import asyncio
+from collections.abc import Callable, Generator
 from typing import Protocol, final
 
 from mcpgate.gate import Ticket
@@ -24,6 +26,36 @@ class Opened(Protocol):
     def stop(self, why: str) -> None:
         """Tell the server that nobody waits, and end."""
         ...
+
+
+class Awaited(Protocol):
+    """What a coroutine waits for that has its request."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will be said."""
+        ...
+
+    def then(self, callback: Callable[[], None]) -> None:
+        """Call back once it is over, or needs its connection no more."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop, because the client cannot be answered any more; nothing once it is over."""
+        ...
+
+
+def wait_over(opened: Awaited) -> Generator[object, None, None]:
+    """Wait until something is over or needs its waiter no more; cancelled, take it back."""
+    if opened.over:
+        return
+    done = asyncio.get_running_loop().create_future()
+    opened.then(lambda: None if done.done() else done.set_result(None))
+    try:
+        yield from done
+    except BaseException:
+        opened.cancel()
+        raise
 
 
 @final
