@@ -4,7 +4,7 @@ Strategy: a legacy server is told once from which severity on it shall log, whoe
 least, and what to watch, resource by resource; the gate sorts out who hears what. A modern server
 is told with each request what to log, and watches for as long as a listen request stays open.
 Rules: a wish that a server does not grant is logged and costs nobody a call. A new listen is open
-before an older one is closed, so that nothing is missed in between.
+before an older one is closed, so that nothing is missed in between; wishes of one moment share one.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "ale
 WISH_S: Final = 10.0
 LEVEL_S: Final = 2.0
 OVERLAP_S: Final = 1.0
+GATHER_S: Final = 0.02
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,16 @@ class Asker(Protocol):
 class Wishes:
     """The wishes that one link carries to its server."""
 
-    __slots__ = ("_granting", "_level", "_link", "_peer", "_staying", "_uris", "_workers")
+    __slots__ = (
+        "_granting",
+        "_later",
+        "_level",
+        "_link",
+        "_peer",
+        "_staying",
+        "_uris",
+        "_workers",
+    )
 
     def __init__(self, link: Asker, workers: Workers) -> None:
         """Take the link and who runs its tasks."""
@@ -50,6 +60,7 @@ class Wishes:
         self._uris: frozenset[str] = frozenset()
         self._staying: _Staying | None = None
         self._granting: asyncio.Future[None] | None = None
+        self._later: asyncio.TimerHandle | None = None
 
     def meet(self, peer: Peer) -> None:
         """Take note of whom the link leads to."""
@@ -73,18 +84,25 @@ class Wishes:
         if self._peer is None or uris == before:
             return
         if self._peer.era == "modern":
-            if self._staying is not None:
-                asyncio.get_running_loop().call_later(OVERLAP_S, self._staying.end)
-                self._staying = None
-            if uris:
-                notifications = {"notifications": {"resourceSubscriptions": sorted(uris)}}
-                self._staying = _Staying(partial(stay, msgspec.json.encode(notifications)))
-                self._workers.start(self._staying.run)
+            if self._later is None:
+                loop = asyncio.get_running_loop()
+                self._later = loop.call_later(GATHER_S, self._listen, stay)
             return
         for uri in sorted(uris - before):
             self._start("resources/subscribe", {"uri": uri})
         for uri in sorted(before - uris):
             self._start("resources/unsubscribe", {"uri": uri})
+
+    def _listen(self, stay: Callable[[bytes], Coroutine[None, None, None]]) -> None:
+        """Open a listen for what is watched now, and close the older one a little later."""
+        self._later = None
+        if self._staying is not None:
+            asyncio.get_running_loop().call_later(OVERLAP_S, self._staying.end)
+            self._staying = None
+        if self._uris:
+            wanted = {"notifications": {"resourceSubscriptions": sorted(self._uris)}}
+            self._staying = _Staying(partial(stay, msgspec.json.encode(wanted)))
+            self._workers.start(self._staying.run)
 
     def _start(self, method: str, params: dict[str, str]) -> None:
         self._workers.start(partial(self._ask, method, msgspec.json.encode(params)))

@@ -23,11 +23,11 @@ Place = tuple[str, str]
 class Watches:
     """Every watched resource of this worker, by watcher and by place."""
 
-    __slots__ = ("_by_place", "_by_watcher", "_count", "changed")
+    __slots__ = ("_by_server", "_by_watcher", "_count", "changed")
 
     def __init__(self) -> None:
         self._by_watcher: dict[object, dict[Place, bytes]] = {}
-        self._by_place: dict[Place, dict[object, None]] = {}
+        self._by_server: dict[str, dict[str, dict[object, None]]] = {}
         self._count = 0
         self.changed: Callable[[str], None] = lambda _: None
         """Called with a server for which `list_wanted` says something else than before."""
@@ -48,13 +48,12 @@ class Watches:
 
     def list_wanted(self, server: str) -> frozenset[str]:
         """Return the resources of a server that somebody watches."""
-        return frozenset(uri for name, uri in self._by_place if name == server)
+        return frozenset(self._by_server.get(server, ()))
 
     def list_watchers(self, server: str, uri: str) -> list[tuple[object, bytes]]:
         """Return who must be told of a change, each with the URI it used as a JSON string."""
-        place = (server, uri)
-        watchers = self._by_place.get(place, ())
-        return [(watcher, self._by_watcher[watcher][place]) for watcher in watchers]
+        watchers = self._by_server.get(server, {}).get(uri, ())
+        return [(watcher, self._by_watcher[watcher][server, uri]) for watcher in watchers]
 
     def _begin(self, watcher: object, place: Place, exposed: bytes) -> None:
         mine = self._by_watcher.get(watcher, {})
@@ -64,11 +63,12 @@ class Watches:
             self._count += 1
         mine[place] = exposed
         self._by_watcher[watcher] = mine
-        watchers = self._by_place.setdefault(place, {})
+        server, uri = place
+        watchers = self._by_server.setdefault(server, {}).setdefault(uri, {})
         first = not watchers
         watchers[watcher] = None
         if first:
-            self.changed(place[0])
+            self.changed(server)
 
     def _end(self, watcher: object, place: Place) -> None:
         mine = self._by_watcher.get(watcher, {})
@@ -77,8 +77,12 @@ class Watches:
         self._count -= 1
         if not mine:
             del self._by_watcher[watcher]
-        watchers = self._by_place[place]
-        del watchers[watcher]
-        if not watchers:
-            del self._by_place[place]
-            self.changed(place[0])
+        server, uri = place
+        watched = self._by_server[server]
+        del watched[uri][watcher]
+        if watched[uri]:
+            return
+        del watched[uri]
+        if not watched:
+            del self._by_server[server]
+        self.changed(server)
