@@ -9,6 +9,7 @@ from types import MappingProxyType
 from mcpgate.errors import LinkFault
 from mcpgate.gate import Caller, Gate, Head
 from mcpgate.model import Call, Forward, Link, Taker
+from tests.support.wished import Wished
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden/snapshot.json"
 MODERN_META = {
@@ -75,12 +76,11 @@ class ScriptedCall:
         self.put(json.dumps(message).encode())
 
 
-class ScriptedLink:
+class ScriptedLink(Wished):
     """A link whose calls a test answers."""
 
     def __init__(self) -> None:
-        self.levels: list[int] = []
-        self.watched: frozenset[str] = frozenset()
+        super().__init__()
         self.calls: list[ScriptedCall] = []
         self.called = asyncio.Event()
         self.told: list[bytes] = []
@@ -100,16 +100,6 @@ class ScriptedLink:
 
     async def request(self, method: str, params: bytes, timeout_s: float) -> bytes:
         raise AssertionError("no test asks for this")
-
-    def set_level(self, level: int) -> asyncio.Future[None] | None:
-        self.levels.append(level)
-        return None
-
-    async def wait_listening(self) -> None:
-        """Listen at once."""
-
-    def watch(self, uris: frozenset[str]) -> None:
-        self.watched = uris
 
     def listen(
         self, notice: Callable[[int], None], updated: Callable[[str], None] | None = None

@@ -10,6 +10,7 @@ from mcpgate.links.wheel import Wheel
 from mcpgate.model import Call, Forward, Link, Peer, Taker, Terms
 from tests.support.link_world import Sent
 from tests.support.links import SECOND, ManualClock, make_peer, settle
+from tests.support.wished import Wished
 
 
 @final
@@ -56,12 +57,11 @@ class PooledCall:
 
 
 @final
-class PooledLink:
+class PooledLink(Wished):
     """A link that is as usable, as busy and as slow to close as a test wants it."""
 
     def __init__(self, *, hangs: bool = False) -> None:
-        self.levels: list[int] = []
-        self.watched: frozenset[str] = frozenset()
+        super().__init__()
         self.usable = True
         self.called: list[PooledCall] = []
         self.told: list[bytes] = []
@@ -87,16 +87,6 @@ class PooledLink:
             self.usable = False
             raise LinkFault("unavailable", "connection refused")
         return b"{}"
-
-    def set_level(self, level: int) -> asyncio.Future[None] | None:
-        self.levels.append(level)
-        return None
-
-    async def wait_listening(self) -> None:
-        """Listen at once."""
-
-    def watch(self, uris: frozenset[str]) -> None:
-        self.watched = uris
 
     def listen(
         self, notice: Callable[[int], None], updated: Callable[[str], None] | None = None

@@ -9,6 +9,7 @@ import msgspec
 from mcpgate.config.model import Server
 from mcpgate.errors import LinkFault, RemoteError
 from mcpgate.model import COMMON, Call, Era, Forward, Link, Mark, Peer, Terms
+from tests.support.wished import Wished
 
 SECOND = 1_000_000_000
 METHODS = {
@@ -102,12 +103,11 @@ def make_peer(*offers: str, era: Era = "legacy", instructions: str = "") -> Peer
 
 
 @final
-class FakeLink:
+class FakeLink(Wished):
     """A server's lists behind the interface of a link; pages are raw results by method."""
 
     def __init__(self, pages: dict[str, list[bytes | Exception]]) -> None:
-        self.levels: list[int] = []
-        self.watched: frozenset[str] = frozenset()
+        super().__init__()
         self.pages = pages
         self.asked: list[tuple[str, bytes]] = []
         self.notice: Callable[[int], None] | None = None
@@ -137,16 +137,6 @@ class FakeLink:
         if isinstance(page, Exception):
             raise page
         return page
-
-    def set_level(self, level: int) -> asyncio.Future[None] | None:
-        self.levels.append(level)
-        return None
-
-    async def wait_listening(self) -> None:
-        """Listen at once."""
-
-    def watch(self, uris: frozenset[str]) -> None:
-        self.watched = uris
 
     def listen(
         self, notice: Callable[[int], None], updated: Callable[[str], None] | None = None
